@@ -1,0 +1,1 @@
+"""pronubes: a Rust-accelerated stream router for plants."""
