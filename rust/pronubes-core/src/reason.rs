@@ -1,0 +1,80 @@
+//! Reasons: the stable codes for why a message did not become what its route promises.
+//!
+//! One table. A new reason gets a line here and `docs/reasons.md` is generated from it; codes never change their meaning.
+
+macro_rules! reasons {
+    ($($variant:ident $code:literal $text:literal $action:literal;)*) => {
+        /// Why a message was quarantined or rejected.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Reason { $(#[doc = $text] $variant,)* }
+
+        impl Reason {
+            /// Every reason, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable code: snake_case, used in outcomes, metrics, quarantine and docs.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// What happened, as a sentence.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// What a person can do about it.
+            #[must_use]
+            pub const fn action(self) -> &'static str {
+                match self { $(Self::$variant => $action,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    // Reading the payload
+    InvalidUtf8 "invalid_utf8" "The payload is not UTF-8." "Look at the original bytes; the device may send another encoding or a binary format.";
+    InvalidJson "invalid_json" "The payload is not JSON (RFC 8259)." "The detail names the byte; fix the publisher or route the topic without steps.";
+    TrailingBytes "trailing_bytes" "After the JSON value something follows." "Fix the publisher; often two messages were joined.";
+    TooDeep "too_deep" "Objects and arrays are nested deeper than the limit." "Raise `limits.depth` if the data is meant to be so deep.";
+    TooManyKeys "too_many_keys" "An object or array has more members than the limit." "Raise `limits.keys` if the data is meant to be so large.";
+    TextTooLong "text_too_long" "A string is longer than the limit." "Raise `limits.text_bytes` if the data is meant to be so large.";
+    PayloadTooLarge "payload_too_large" "The payload is larger than the limit." "Raise `limits.payload_bytes` if the data is meant to be so large.";
+    DuplicateKey "duplicate_key" "A field that the route touches stands twice in its object." "Fix the publisher: which of the two counts is not defined (RFC 8259 §4).";
+    LoneSurrogate "lone_surrogate" "A string has half of a surrogate pair." "Fix the publisher: this is no Unicode text.";
+    NotAnObject "not_an_object" "A step needs an object and the payload is another value." "Say `from_scalar: true` on the first step, or narrow the filter.";
+    // Expressions and steps
+    MissingField "missing_field" "A field that the route needs is not there." "Guard it with `has(payload.x)` or fix the publisher.";
+    WrongType "wrong_type" "A value has another type than the expression or step needs." "Use `cast`, or narrow the route with `where`.";
+    NumberOutOfRange "number_out_of_range" "A number is beyond what the arithmetic can hold." "Fix the publisher, or leave the field untouched: untouched numbers pass as written.";
+    IntegerOverflow "integer_overflow" "Integer arithmetic left the 64-bit range." "Use `double(...)` if an approximate result will do.";
+    NotFinite "not_finite" "A result is infinite or not a number." "Guard the division or the function with a condition.";
+    DivisionByZero "division_by_zero" "An integer was divided by zero." "Guard the division with a condition.";
+    InvalidConversion "invalid_conversion" "A text cannot be read as the wanted type." "Look at the original bytes; adjust `cast` or the publisher.";
+    NotInMap "not_in_map" "A value is not in the step's table and the step has no default." "Add the value to `map`, or give it a `default`.";
+    InvalidTimestamp "invalid_timestamp" "A value cannot be read as a time in the format of the step." "Adjust the `timestamp` step's format or the publisher.";
+    FieldExists "field_exists" "A step would write a field that exists already." "Choose another name, or drop the old field first.";
+    ConditionNotBool "condition_not_bool" "A condition did not give true or false." "Compare the value with something.";
+    // Topics
+    InvalidTopic "invalid_topic" "The topic breaks the rules for topic names (MQTT 5 §4.7)." "Fix the publisher.";
+    TopicTooDeep "topic_too_deep" "The topic has more levels than the limit." "Raise `limits.topic_levels`.";
+    TopicTooLong "topic_too_long" "The rendered topic is longer than 65,535 bytes." "Shorten the template or its values.";
+    TemplateEmptyValue "template_empty_value" "A value in the topic template is empty." "A topic level must not vanish; fix the value or the template.";
+    TemplateIllegalValue "template_illegal_value" "A value in the topic template has `/`, `+`, `#`, NUL, or starts the topic with `$`." "Map the value to a legal name before it is used in a topic.";
+    // Hooks
+    HookFailed "hook_failed" "The Python hook raised an exception." "The detail has the exception; the log has its traceback.";
+    HookTimeout "hook_timeout" "The Python hook did not return within its time budget." "Raise `timeout` on the step, or make the hook faster.";
+    HookOutput "hook_output" "The Python hook returned something that is not a batch of the right shape." "The detail says what was expected.";
+    // Sinks
+    SinkRefused "sink_refused" "The sink refused the message for good." "The detail has the sink's own words.";
+    PacketTooLarge "packet_too_large" "The message is larger than the broker accepts." "Raise the broker's limit, or send less.";
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.code())
+    }
+}
