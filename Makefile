@@ -77,8 +77,7 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 	@touch $@
 
 $(VENV)/.built: $(VENV)/.runtime $(RUST_SOURCES)
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --quiet --locked --profile develop --skip-install-deps 2>/dev/null \
-	  || VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --locked --profile develop
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --quiet --locked --profile develop
 	@touch $@
 
 # Numbers are taken from what users install: the release profile.
