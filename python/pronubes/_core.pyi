@@ -1,0 +1,673 @@
+"""The extension module: pronubes' engine, MQTT sessions and data path in Rust, with a thin face for Python.
+
+Rules that hold for everything here:
+
+* Time is an argument (`now_ns`, nanoseconds since 1970 UTC). Nothing reads a clock, opens a socket or starts a thread.
+* A call *detaches* when it lets other Python threads run while Rust works; each docstring says so. Calls that do not
+  detach are short. Detaching is worth its price only above some size, which is why small calls never do.
+* What is wrong with a message is an outcome with a reason code. What is wrong with a configuration is a `SpecFailure`.
+  A defect of pronubes itself is an `InternalError`, never a crash; the object stays usable.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, final
+
+from typing_extensions import Buffer
+
+__version__: str
+"""Version of the Rust crates; equal to the version of the Python package."""
+
+BUILD: str
+"""How this module was built, for `pronubes --version` and reports: version, profile and target."""
+
+Dtype: TypeAlias = Literal["f64", "i64", "bool", "text", "json", "binary"]
+
+# ------------------------------------------------------------------------------------------------------------- errors
+
+class TopicError(ValueError):
+    """A topic or filter breaks a rule of MQTT."""
+
+    clause: str
+    """The clause of the standard, for example `MQTT 5 §4.7.1-1`."""
+    offset: int
+    """The byte (UTF-8) at which the rule is broken."""
+
+class SpecFailure(ValueError):
+    """A specification does not compile."""
+
+    errors: list[SpecError]
+    """Everything that is wrong, not only the first."""
+
+class InternalError(RuntimeError):
+    """A defect in pronubes: please report the text. The object that raised it stays usable."""
+
+@final
+class SpecError:
+    """One thing that is wrong with a specification."""
+
+    @property
+    def path(self) -> str:
+        """Where: a path into the specification, such as `routes/3/steps/0/compute/hot`. Cheap; does not detach."""
+    @property
+    def offset(self) -> int | None:
+        """The byte inside of the string at `path`, or nothing when the whole value is meant. Cheap; does not detach."""
+    @property
+    def length(self) -> int | None:
+        """How many bytes from `offset` on are meant. Cheap; does not detach."""
+    @property
+    def message(self) -> str:
+        """What is wrong, as a sentence. Cheap; does not detach."""
+    @property
+    def found(self) -> str | None:
+        """What stands there. Cheap; does not detach."""
+    @property
+    def expected(self) -> str | None:
+        """What should stand there. Cheap; does not detach."""
+    @property
+    def hint(self) -> str | None:
+        """What to do. Cheap; does not detach."""
+
+# ------------------------------------------------------------------------------------------------------------- topics
+
+def topic_matches(filter: str, topic: str) -> bool:
+    """Whether an MQTT filter matches a topic; `$share/<group>/` is stripped. About 0.1 us; does not detach.
+
+    Raises:
+        TopicError: the filter or the topic is not valid.
+    """
+
+def validate_filter(filter: str) -> None:
+    """Checks an MQTT filter (no captures). About 0.1 us; does not detach.
+
+    Raises:
+        TopicError: the filter is not valid.
+    """
+
+def validate_topic(topic: str) -> None:
+    """Checks a topic name. About 0.1 us; does not detach.
+
+    Raises:
+        TopicError: the topic is not valid.
+    """
+
+def captures(filter: str) -> list[str]:
+    """Names of the captures of a route filter (`raw/{area}/{rest#}` gives area, rest). About 1 us; does not detach.
+
+    Raises:
+        TopicError: the filter is not valid.
+    """
+
+def mqtt_filter(filter: str) -> str:
+    """The MQTT filter of a route filter: captures become `+` and `#`. About 1 us; does not detach.
+
+    Raises:
+        TopicError: the filter is not valid.
+    """
+
+def covers(a: str, b: str) -> bool:
+    """Whether route filter `a` matches every topic that `b` matches. About 1 us; does not detach.
+
+    Raises:
+        TopicError: one of the filters is not valid.
+    """
+
+def intersects(a: str, b: str) -> bool:
+    """Whether some topic matches both route filters. About 1 us; does not detach.
+
+    Raises:
+        TopicError: one of the filters is not valid.
+    """
+
+# ------------------------------------------------------------------------------------------------------ specification
+
+def compile_spec(spec: bytes) -> list[SpecError]:
+    """Compiles a specification (JSON) and gives everything that is wrong with it; nothing wrong: an empty list.
+
+    About 50 us per route; detaches.
+    """
+
+def reasons() -> list[tuple[str, str, str]]:
+    """All reason codes: code, what happened, what to do. For docs and `explain`. Some 10 us; does not detach."""
+
+def steps() -> bytes:
+    """The registry of steps as JSON: verb, arguments, documentation, example. Some 10 us; does not detach."""
+
+# ------------------------------------------------------------------------------------------------------------- router
+
+@final
+class Outcome:
+    """What became of one message on one route."""
+
+    @property
+    def kind(self) -> Literal["emitted", "filtered", "quarantined", "hook", "unrouted", "rejected"]:
+        """What happened.
+
+        `hook`: the route goes on in Python, which `Router.route` does not do. Cheap; does not detach.
+        """
+    @property
+    def index(self) -> int:
+        """Which of the messages given to `route`. Cheap; does not detach."""
+    @property
+    def route(self) -> str | None:
+        """The route, or nothing for `unrouted` and `rejected`. Cheap; does not detach."""
+    @property
+    def sink(self) -> str | None:
+        """The sink of `emitted`. Cheap; does not detach."""
+    @property
+    def topic(self) -> str:
+        """The topic it left with; for other kinds the topic it came with. Cheap; does not detach."""
+    @property
+    def payload(self) -> bytes:
+        """The payload it left with; for other kinds the original bytes. Copies; does not detach."""
+    @property
+    def qos(self) -> int:
+        """Quality of service of `emitted`. Cheap; does not detach."""
+    @property
+    def retain(self) -> bool:
+        """Whether `emitted` is to be retained. Cheap; does not detach."""
+    @property
+    def reason(self) -> str | None:
+        """The reason code of `quarantined` and `rejected`. Cheap; does not detach."""
+    @property
+    def step(self) -> int | None:
+        """The step (from 0) that quarantined it, or nothing when it was not a step. Cheap; does not detach."""
+    @property
+    def detail(self) -> str | None:
+        """More about the reason. Cheap; does not detach."""
+    @property
+    def hook(self) -> str | None:
+        """The hook (`module:function`) of kind `hook`. Cheap; does not detach."""
+    def __repr__(self) -> str:
+        """Kind, route, topic and reason. About 1 us; does not detach."""
+
+@final
+class Router:
+    """The compiled routes without any I/O: for tests, notebooks, `explain` and benchmarks."""
+
+    @staticmethod
+    def from_spec(spec: bytes) -> Router:
+        """Compiles a specification (JSON). About 50 us per route; detaches.
+
+        Raises:
+            SpecFailure: the specification does not compile.
+        """
+    def route(self, source: str, messages: Sequence[tuple[str, bytes]], *, now_ns: int) -> list[Outcome]:
+        """Routes messages of a source; outcomes in order of the messages, then of the routes.
+
+        About 0.5 us per message, most of it for Python objects; does not detach.
+
+        Raises:
+            KeyError: there is no such source.
+        """
+    def explain(self, source: str, topic: str, payload: bytes, *, now_ns: int) -> bytes:
+        """What every route does with a message, step by step, as JSON. Some 10 us; does not detach.
+
+        Raises:
+            KeyError: there is no such source.
+        """
+    def stats(self) -> bytes:
+        """Counters per source, route and of the topic table, as JSON. About 1 us per route; does not detach."""
+
+# -------------------------------------------------------------------------------------------------------------- batch
+
+@final
+class Column:
+    """One column of a batch in Arrow's layout. The buffers are `bytes`: numpy and Arrow read them without a copy."""
+
+    @property
+    def dtype(self) -> Dtype:
+        """What the values are. Cheap; does not detach."""
+    @property
+    def data(self) -> bytes:
+        """`f64`, `i64`: 8 bytes per row, little endian. `bool`: one byte per row. Others: the bytes of all rows in a
+        row.
+
+        Cheap (shared); does not detach.
+        """
+    @property
+    def validity(self) -> bytes | None:
+        """Arrow's bitmap, one bit per row, least significant first; nothing when no row is null.
+
+        Cheap; does not detach.
+        """
+    @property
+    def offsets(self) -> bytes | None:
+        """`text`, `json`, `binary`: rows + 1 signed 32-bit offsets into `data`; otherwise nothing.
+
+        Cheap; does not detach.
+        """
+    @property
+    def nulls(self) -> int:
+        """How many rows are null. Cheap; does not detach."""
+    def __len__(self) -> int:
+        """Number of rows. Cheap; does not detach."""
+    def to_list(self) -> list[float | int | bool | str | bytes | None]:
+        """The rows as Python objects. About 30 ns per row; does not detach."""
+
+@final
+class Batch:
+    """Messages on their way to a sink or through a hook. Immutable; keeps its bytes alive by itself."""
+
+    @property
+    def id(self) -> int:
+        """The number to confirm it by. Cheap; does not detach."""
+    @property
+    def size(self) -> int:
+        """Bytes of topics and payloads. Cheap; does not detach."""
+    def __len__(self) -> int:
+        """Number of rows. Cheap; does not detach."""
+    def topics(self) -> list[str]:
+        """Topic of each row. About 50 ns per row; does not detach."""
+    def payloads(self) -> list[bytes]:
+        """Payload of each row. About 40 ns per row; does not detach."""
+    def sources(self) -> list[str]:
+        """Name of the source of each row. About 10 ns per row; does not detach."""
+    def routes(self) -> list[str]:
+        """Name of the route of each row. About 10 ns per row; does not detach."""
+    def column(self, name: str, dtype: Dtype | None = None) -> Column:
+        """A column. About 80 ns per row when payloads have to be scanned, 10 otherwise; detaches above some hundred
+        rows.
+
+        Args:
+            name: `topic` (text), `payload` (binary), `received_ns` (i64), `qos` (i64), `retain` (bool), `source_ns`
+            (i64: given by
+                the source, else the payload's `timestamp_ms`, else null), `time_ns` (i64: `source_ns`, else
+                `received_ns`; never
+                null), `value` (the payload's field `value`, or the payload itself when it is a bare scalar), `text`
+                (the same where
+                it is text), `quality`, `unit` (text), `{x}` (a capture, text; hook batches only), or any dotted path
+                into the
+                payload.
+            dtype: how to read it. A path that is missing, null or of another type gives null. Without it: the type in
+                brackets above, f64 for `value`, `json` (the text as it stands in the payload) for paths.
+
+        Raises:
+            KeyError: the name is a capture that this batch does not have.
+            ValueError: the dtype is not one that this column can have.
+        """
+    def columns(self, wanted: Sequence[tuple[str, Dtype | None]]) -> list[Column]:
+        """Several columns with one scan of the payloads: cheaper than one by one. Detaches above some hundred rows.
+
+        Raises:
+            KeyError: a name is a capture that this batch does not have.
+            ValueError: a dtype is not one that its column can have.
+        """
+    def rows(
+        self, wanted: Sequence[tuple[str, Dtype | None]], *, rest_without: Sequence[str] | None = None
+    ) -> list[tuple[float | int | bool | str | bytes | None, ...]]:
+        """Rows as tuples in the order wanted, for `executemany`. About 100 ns per row and column; does not detach.
+
+        Args:
+            wanted: names and dtypes as for `column`.
+            rest_without: when given, one more value at the end: the payload's top-level fields other than these, as a
+            JSON
+                object's text; null when none are left or the payload is no object.
+
+        Raises:
+            KeyError: a name is a capture that this batch does not have.
+            ValueError: a dtype is not one that its column can have.
+        """
+    def ndjson(self) -> bytes:
+        """One line per row: `{"topic":..,"payload":..,"time_ns":..,"source":..,"route":..}`; payloads that are JSON
+        stand as they are,
+        others as text or, when they are no text, under `payload_base64`. About 100 ns per row; detaches above some
+        hundred rows.
+        """
+
+@final
+class QuarantineBatch:
+    """Quarantined messages for the quarantine's writer."""
+
+    @property
+    def id(self) -> int:
+        """The number to confirm it by. Cheap; does not detach."""
+    def __len__(self) -> int:
+        """Number of records. Cheap; does not detach."""
+    def reasons(self) -> dict[tuple[str, str], int]:
+        """How many records per (route, reason code), for logs; a route that is not known is `""`. Does not detach."""
+    def ndjson(self) -> bytes:
+        """One line per record: `{"time_ns", "source", "route", "step", "reason", "detail", "topic", "payload"}`, the
+        original bytes as text or,
+        when they are no UTF-8, as `payload_base64`. About 200 ns per record; does not detach.
+        """
+
+# ----------------------------------------------------------------------------------------------------------- pipeline
+
+@final
+class Work:
+    """What a call left to do for Python. Look at `writes` always, at the rest only when `more`."""
+
+    @property
+    def writes(self) -> list[tuple[int, bytes]]:
+        """Connections and what to write to them now. Cheap; does not detach."""
+    @property
+    def deadline_ns(self) -> int | None:
+        """When `advance` wants to be called at the latest. Cheap; does not detach."""
+    @property
+    def more(self) -> bool:
+        """Whether any list below has something. Cheap; does not detach."""
+    @property
+    def closes(self) -> list[tuple[int, str, str, bool]]:
+        """Connections to close after what was written: connection, reason code, sentence, whether to connect again.
+
+        Cheap; does not detach.
+        """
+    @property
+    def pause(self) -> list[str]:
+        """Sources to stop reading: `pause_reading` of the connection, no `push` for batch sources.
+
+        Cheap; does not detach.
+        """
+    @property
+    def resume(self) -> list[str]:
+        """Sources to read again. Cheap; does not detach."""
+    @property
+    def ready_sinks(self) -> list[str]:
+        """Batch sinks for which `take` now gives a batch (each is named once per batch). Cheap; does not detach."""
+    @property
+    def ready_hooks(self) -> list[int]:
+        """Hooks (by their number in the specification) for which `take_hook` now gives a batch.
+
+        Cheap; does not detach.
+        """
+    @property
+    def ready_quarantine(self) -> bool:
+        """Whether `take_quarantine` now gives a batch. Cheap; does not detach."""
+    @property
+    def ready_taps(self) -> list[int]:
+        """Taps for which `take_tap` now gives a batch. Cheap; does not detach."""
+    @property
+    def settled(self) -> list[tuple[str, int, bool]]:
+        """Batch sources' positions that are done, in order: source, position, whether delivered.
+
+        Cheap; does not detach.
+        """
+    @property
+    def events(self) -> list[tuple[int, str, str]]:
+        """What happened to connections: connection, code (`connected`, `refused`, `subscribed`, `subscribe_refused`,
+        `publish_refused`,
+        `disconnected`, ...), detail. For logs and status. Cheap; does not detach.
+        """
+
+@final
+class Pipeline:
+    """All that lives between the sockets of a node: MQTT sessions, router, tokens, queues, ledgers.
+
+    Not meant for several threads at a time: calls lock each other out.
+
+    MQTT connections have numbers (`connections()`); batch sources and sinks go by name. A call that can leave something
+    to do
+    returns a `Work`, or nothing when there is nothing to do.
+    """
+
+    def __init__(self, spec: bytes, node: bytes, *, now_ns: int) -> None:
+        """Compiles the routes and makes sessions and queues. About 50 us per route; detaches.
+
+        Args:
+            spec: the router's specification (JSON).
+            node: connections, queues and classes (JSON), by the names of the specification:
+                `{"sources": [{"name", "kind": "mqtt"|"batch", "delivery": "through"|"volatile", "mqtt": {..},
+                "unacked": 1000}],
+                "sinks": [{"name", "kind": "mqtt"|"batch"|"latest", "mqtt": {..}, "queue_bytes": 8388608, "batch_rows":
+                4096,
+                "batch_bytes": 1048576, "linger_ms": 50, "latest_bytes": 268435456}],
+                "routes": {"<name>": "through"|"volatile"}, "quarantine_bytes": 16777216, "hook_rows": 1024,
+                "hook_bytes": 8388608}`, where `mqtt` is
+                `{"client_id", "protocol": 4|5, "clean_start", "session_expiry_s", "keep_alive_s", "username",
+                "password", "receive_maximum",
+                "max_packet", "will": {"topic", "payload", "qos", "retain"}, "subscriptions": [{"filter", "qos",
+                "retain_handling",
+                "retain_as_published", "no_local"}], "user_properties": [[name, value]]}`.
+            now_ns: the time.
+
+        Raises:
+            SpecFailure: the specification or the node does not compile.
+        """
+    def connections(self) -> list[tuple[int, str, str]]:
+        """MQTT connections to keep open: number, `source` or `sink`, name.
+
+        Numbers are small and stay across `swap`. Cheap; does not detach.
+        """
+
+    # MQTT connections
+
+    def opened(self, connection: int, *, now_ns: int) -> Work | None:
+        """The transport is connected: the session begins with CONNECT. Cheap; does not detach."""
+    def received(self, connection: int, buffer: Buffer, size: int, *, now_ns: int) -> Work | None:
+        """Bytes came in: decodes, routes, encodes. One copy of the chunk, about 0.2 us per message; does not detach.
+
+        Args:
+            connection: where.
+            buffer: what the transport filled; it may be used again when the call returns.
+            size: how many of its bytes are new.
+            now_ns: the time.
+        """
+    def closed(self, connection: int, *, now_ns: int) -> Work | None:
+        """The transport is gone. What is not confirmed is sent again on the next connection. Cheap; does not detach."""
+    def writable(self, connection: int, *, is_writable: bool, now_ns: int) -> Work | None:
+        """The transport's buffer is full or has room again (`pause_writing`, `resume_writing`). Meanwhile what is for
+        this connection
+        waits in the sink's queue. Cheap; does not detach.
+        """
+    def advance(self, *, now_ns: int) -> Work | None:
+        """The time is `now_ns`: keep-alives, time-outs, lingering batches. Cheap; does not detach."""
+
+    # Batch plane
+
+    def push(
+        self,
+        source: str,
+        topics: Sequence[str],
+        payloads: Sequence[bytes],
+        *,
+        source_ns: Sequence[int | None] | None = None,
+        position: int | None = None,
+        now_ns: int,
+    ) -> Work | None:
+        """Messages from a batch source. About 0.3 us per message; does not detach.
+
+        A topic that is not valid rejects that message (counted, quarantined). With a position, `Work.settled` tells
+        when all
+        messages of this call are done; without, the source does not hear of them again.
+
+        Raises:
+            KeyError: there is no such batch source.
+            ValueError: the lengths differ.
+        """
+    def push_values(
+        self,
+        source: str,
+        topics: Sequence[str],
+        values: Sequence[float | int | bool | str | None],
+        *,
+        qualities: Sequence[str | None] | None = None,
+        units: Sequence[str | None] | None = None,
+        source_ns: Sequence[int | None] | None = None,
+        position: int | None = None,
+        now_ns: int,
+    ) -> Work | None:
+        """Values from a structured source: Rust writes `{"value":..,"quality":..,"timestamp_ms":..,"unit":..}`; what is
+        None is left out,
+        but for `value`, which becomes null (and so do NaN and infinities). About 0.4 us per message; does not detach.
+
+        Raises:
+            KeyError: there is no such batch source.
+            ValueError: the lengths differ.
+        """
+    def take(self, sink: str, *, now_ns: int, force: bool = False) -> Batch | None:
+        """The next batch of a batch sink, or nothing: no batch is ready, or one is still to be confirmed. Cheap; does
+        not detach.
+
+        Args:
+            sink: whose.
+            now_ns: the time.
+            force: take what is there, however little; for draining.
+
+        Raises:
+            KeyError: there is no such batch sink.
+        """
+    def confirm(
+        self,
+        sink: str,
+        batch: int,
+        *,
+        refused: Sequence[tuple[int, str]] = (),
+        retry: Sequence[int] = (),
+        now_ns: int,
+    ) -> Work | None:
+        """The sink has the batch. About 10 ns per row; does not detach.
+
+        Args:
+            sink: whose.
+            batch: `Batch.id`.
+            refused: rows that will never be taken, with the sink's words: quarantined as `sink_refused`.
+            retry: rows to hand out again; they stand first in the next batch. Everything else is delivered.
+            now_ns: the time.
+
+        Raises:
+            KeyError: there is no such sink or batch.
+        """
+
+    # Hooks
+
+    def hooks(self) -> list[tuple[int, str]]:
+        """Hooks of the specification: number and `module:function`. Cheap; does not detach."""
+    def take_hook(self, hook: int, *, max_rows: int, now_ns: int) -> Batch | None:
+        """The next batch for a hook, or nothing: none waits, or one is still with Python. Cheap; does not detach."""
+    def hook_done(
+        self,
+        hook: int,
+        batch: int,
+        *,
+        fields: Sequence[tuple[str, Dtype, Buffer | Sequence[str | None], Buffer | None]] = (),
+        payloads: Sequence[bytes | None] | None = None,
+        topics: Sequence[str | None] | None = None,
+        keep: Buffer | None = None,
+        now_ns: int,
+    ) -> Work | None:
+        """The hook's result; the routes go on from there. About 0.2 us per row beside the rest of the route; does not
+        detach.
+
+        Anything of the wrong shape (row count, type) quarantines the whole batch as `hook_output`.
+
+        Args:
+            hook: which.
+            batch: `Batch.id`.
+            fields: top-level fields to replace or add: name, dtype (`f64`, `i64`, `bool`, `text`), values (a buffer of
+            the dtype, one element
+                per row, `bool` one byte each; a list for `text`) and, when given, one byte per row that is 0 where the
+                field
+                becomes null. A NaN or infinity quarantines its row as `not_finite`.
+            payloads: new payloads, None for a row that stays.
+            topics: new topics for the rest of the route, None for a row that stays.
+            keep: one byte per row, 0 for rows that end here (counted as filtered).
+            now_ns: the time.
+
+        Raises:
+            KeyError: there is no such hook or batch.
+        """
+    def hook_failed(
+        self,
+        hook: int,
+        batch: int,
+        *,
+        reason: Literal["hook_failed", "hook_timeout", "hook_output"],
+        detail: str,
+        now_ns: int,
+    ) -> Work | None:
+        """The hook gave nothing: its rows are quarantined with this reason and their original bytes. Does not detach.
+
+        Raises:
+            KeyError: there is no such hook or batch.
+            ValueError: the reason is not one of a hook.
+        """
+
+    # Quarantine
+
+    def take_quarantine(self, *, max_bytes: int) -> QuarantineBatch | None:
+        """Quarantined messages to write to the file, or nothing. Cheap; does not detach."""
+    def confirm_quarantine(self, batch: int, *, now_ns: int) -> Work | None:
+        """The records are written: what waited for them is acknowledged. Does not detach.
+
+        Raises:
+            KeyError: there is no such batch.
+        """
+    def retry_quarantine(self, batch: int) -> None:
+        """The records could not be written: `take_quarantine` gives them again. Does not detach.
+
+        Raises:
+            KeyError: there is no such batch.
+        """
+
+    # Looking in
+
+    def changes(self, sink: str, since: int, *, limit: int) -> bytes:
+        """What changed in a latest sink: `{"sequence": n, "more": bool, "topics": count, "values": [{"topic", "payload"
+        | "text" | "base64", "time_ns",
+        "first_ns", "count", "sequence"}]}`, oldest change first; ask again with the greatest `sequence` seen. About 0.3
+        us per value plus 10 ns per
+        64 topics; detaches when there are many.
+
+        Raises:
+            KeyError: there is no such latest sink.
+        """
+    def watch(self, sink: str, topic: str, *, points: int) -> None:
+        """Begins to keep a topic's newest numbers for a chart (at most `points`, at most 256 topics; the one watched
+        longest ago goes).
+        Cheap; does not detach.
+
+        Raises:
+            KeyError: there is no such latest sink.
+        """
+    def points(self, sink: str, topic: str, *, since_ns: int) -> bytes:
+        """A watched topic's numbers: `[[time_ns, number], ..]`, empty when it is not watched. Does not detach.
+
+        Raises:
+            KeyError: there is no such latest sink.
+        """
+    def open_tap(self, filter: str, *, queue_bytes: int) -> int:
+        """Begins to copy what leaves the routes under an MQTT filter. A tap holds nothing up: beyond `queue_bytes` the
+        newest are dropped
+        and counted. Cheap; does not detach.
+
+        Raises:
+            TopicError: the filter is not valid.
+        """
+    def take_tap(self, tap: int) -> Batch | None:
+        """What a tap copied since the last call, or nothing. Cheap; does not detach.
+
+        Raises:
+            KeyError: there is no such tap.
+        """
+    def close_tap(self, tap: int) -> int:
+        """Ends a tap; how many messages it dropped. Cheap; does not detach.
+
+        Raises:
+            KeyError: there is no such tap.
+        """
+    def status(self, *, now_ns: int) -> bytes:
+        """The three ledgers, queues, connections and the topic table, as JSON. About 1 us per route and 1 ns per
+        buffered message; does not
+        detach. `balanced` is false when a ledger does not add up: a defect.
+        """
+
+    # Life cycle
+
+    def swap(self, spec: bytes, node: bytes, *, now_ns: int) -> Work | None:
+        """Takes a new specification. Sources and sinks of the same name and kind keep their sessions, queues and
+        tokens; new ones appear in
+        `connections()`; removed ones drain and then close. When it raises, nothing has changed. About 50 us per route;
+        does not detach.
+
+        Raises:
+            SpecFailure: the specification or the node does not compile.
+        """
+    def stop_sources(self, *, now_ns: int) -> Work | None:
+        """Begins to end: no source is read any more, what is inside goes out. MQTT sources stay connected until all is
+        acknowledged.
+        Cheap; does not detach.
+        """
+    def disconnect(self, *, now_ns: int) -> Work | None:
+        """Says DISCONNECT on every connection; the last writes. Cheap; does not detach."""
+    def drained(self) -> bool:
+        """Whether nothing is left inside: no token, no queued or unconfirmed message. Cheap; does not detach."""
