@@ -1,0 +1,1 @@
+"""Configuration: YAML to a checked model to what Rust compiles."""

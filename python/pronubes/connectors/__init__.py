@@ -1,0 +1,1 @@
+"""Sources and sinks: the interfaces, the registry, and one file per protocol."""

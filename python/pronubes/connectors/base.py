@@ -1,0 +1,210 @@
+"""The interfaces between connectors and the pipeline.
+
+A connector module offers a source, a sink or both. It describes each by a `SourceConnector` or `SinkConnector` (what its options
+are, where its class is) under an entry point, and the pipeline makes one object per configured source or sink. Connectors see
+these interfaces, `pronubes.errors` and nothing of the pipeline.
+
+Two planes: a connector of the `batch` plane implements `BatchSource` or `BatchSink` below. The `bytes` plane is a Rust session
+fused with the router and driven by an asyncio protocol; MQTT is the one connector of it.
+
+Rules for every connector:
+
+1. It raises `NotConnected`, `EndOfInput`, `BackOff` and `SendRejected` to say what the pipeline shall do; any other exception counts
+   as a defect, is logged with its traceback and treated like `NotConnected`.
+2. It never retries, never sleeps between attempts and holds no queue: waiting is the pipeline's part.
+3. It may be cancelled at any `await`; `close` is called afterwards and must release everything within five seconds.
+4. `open` after `close` starts afresh: the same object connects again for as long as the node lives.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+from pronubes.errors import BackOff, EndOfInput, NotConnected, SendRejected
+
+__all__ = [
+    "BackOff",
+    "BatchSink",
+    "BatchSource",
+    "ConnectorContext",
+    "EndOfInput",
+    "NotConnected",
+    "Plane",
+    "SendRejected",
+    "Settlement",
+    "SinkBatch",
+    "SourceBatch",
+    "WriteResult",
+]
+
+Plane = Literal["batch", "bytes"]
+
+
+class Settlement(StrEnum):
+    """What became of the messages up to a position."""
+
+    DONE = "done"
+    """Every route that matched has done its part, or keeps the message in the quarantine. The source may forget them."""
+    FAILED = "failed"
+    """The node gave up before they were done. The source must hand them out again after the next `open`, if it can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceBatch:
+    """Messages that a source hands in: columns of equal length, in the order in which they happened.
+
+    Attributes:
+        topics: One topic per message, legal as an MQTT topic name.
+        payloads: One payload per message; or None when `columns` is given.
+        columns: Fields by name, each as long as `topics`; the pipeline writes each row as one JSON object in the order of the columns and
+            leaves out cells that are None. Numbers, texts, booleans, lists and dicts may stand in it.
+        source_ns: When each value was true at the source, in nanoseconds since 1970 (UTC); None where the source does not say.
+        position: What `settle` gets back when the whole batch is done; opaque to the pipeline. None: the source does not want to hear.
+    """
+
+    topics: Sequence[str]
+    payloads: Sequence[bytes] | None = None
+    columns: Mapping[str, Sequence[object]] | None = None
+    source_ns: Sequence[int | None] | None = None
+    position: object = None
+
+    def __post_init__(self) -> None:
+        """Check that there is one content and that all columns are equally long."""
+        if (self.payloads is None) == (self.columns is None):
+            raise ValueError("A SourceBatch has either `payloads` or `columns`.")
+        sides = {"payloads": self.payloads, "source_ns": self.source_ns, **(self.columns or {})}
+        for name, side in sides.items():
+            if side is not None and len(side) != len(self.topics):
+                raise ValueError(f"`{name}` has {len(side)} items, `topics` has {len(self.topics)}.")
+
+    def __len__(self) -> int:
+        """Return the number of messages."""
+        return len(self.topics)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkBatch:
+    """Messages that a sink shall take: columns of equal length, in order per topic.
+
+    Attributes:
+        topics: The topics as the routes rendered them.
+        payloads: The payloads as the routes' steps left them.
+        received_ns: When each message came into the node, in nanoseconds since 1970 (UTC).
+        source_ns: When each value was true at the source; None for a message whose source did not say.
+        routes: The names of the routes that the messages came through.
+        retain: Whether the target asks for the message to be kept as the newest of its topic.
+    """
+
+    topics: Sequence[str]
+    payloads: Sequence[bytes]
+    received_ns: Sequence[int]
+    source_ns: Sequence[int | None]
+    routes: Sequence[str]
+    retain: Sequence[bool]
+
+    def __len__(self) -> int:
+        """Return the number of messages."""
+        return len(self.topics)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What became of the messages of one `write`. What is named in neither field was delivered.
+
+    Attributes:
+        refused: Messages that will never be accepted, by index, with the sink's own words; they go to the quarantine.
+        retry: Indexes of messages to offer again; the pipeline keeps the order of their topics.
+    """
+
+    refused: Mapping[int, str] = field(default_factory=dict)
+    retry: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorContext:
+    """What a connector is told about the node that it works for.
+
+    Attributes:
+        name: The name under `sources` or `sinks`.
+        node: The name of the node.
+        base_dir: The folder of the configuration file; relative paths in options and secrets count from here.
+        data_dir: The folder for what the node keeps.
+        now_ns: The wall clock, in nanoseconds since 1970 (UTC); tests put in their own.
+        random: Where randomness comes from; tests seed it.
+    """
+
+    name: str
+    node: str
+    base_dir: Path
+    data_dir: Path
+    now_ns: Callable[[], int] = time.time_ns
+    random: random.Random = field(default_factory=random.Random)
+
+
+@runtime_checkable
+class BatchSource(Protocol):
+    """A source of the batch plane. One task per source makes all calls, one at a time, except `settle`, which may come while `read` waits."""
+
+    async def open(self) -> None:
+        """Connect, or open what is read. Called before the first `read` and again after `close` when the connection was lost.
+
+        Raises:
+            NotConnected: Not reachable now; the pipeline waits and opens again, for ever.
+            BackOff: The peer asks for a pause; `open` is called again after it.
+        """
+
+    async def read(self) -> SourceBatch:
+        """Wait for messages and hand them over, at most a few thousand and at most about 1 MiB at a time.
+
+        Called again at once when the router took the batch; not called while a sink holds the source back. An empty batch is allowed and costs
+        one turn of the loop, so wait instead of spinning.
+
+        Raises:
+            NotConnected: The connection is lost; `close`, then `open` follow.
+            EndOfInput: There is nothing more; outstanding positions are still settled, then `close` follows.
+            BackOff: Call again after a pause.
+        """
+
+    async def settle(self, position: object, outcome: Settlement) -> None:
+        """Acknowledge upstream. Called once per batch whose position is not None, in the order of the batches, from the source's task group.
+
+        Never called because time has passed. After a lost connection the positions of before are still settled: a source that cannot
+        acknowledge them any more ignores the call.
+        """
+
+    async def close(self) -> None:
+        """Release everything. Called once after every `open`, also after a failed one; must not raise."""
+
+
+@runtime_checkable
+class BatchSink(Protocol):
+    """A sink of the batch plane. One task per sink makes all calls, one at a time."""
+
+    async def open(self) -> None:
+        """Connect, or open what is written. Called before the first `write` and again after `close` when the connection was lost.
+
+        Raises:
+            NotConnected: Not reachable now; the pipeline waits and opens again, for ever.
+            BackOff: The peer asks for a pause; `open` is called again after it.
+        """
+
+    async def write(self, batch: SinkBatch) -> WriteResult:
+        """Write the batch; return only when it is as safe as this sink promises (committed, confirmed).
+
+        The batch has at least one message. Blocking calls of more than a millisecond belong on a thread. What was offered and
+        neither confirmed nor refused when an exception comes out is offered again: a sink that can, deduplicates.
+
+        Raises:
+            NotConnected: The connection is lost; `close`, `open`, then the same messages again.
+            BackOff: The same messages again after a pause.
+            SendRejected: None of these messages will ever be accepted; all go to the quarantine.
+        """
+
+    async def close(self) -> None:
+        """Flush and release everything. Called once after every `open`, also after a failed one; must not raise."""

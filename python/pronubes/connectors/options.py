@@ -1,0 +1,156 @@
+"""What every connector's options share, and how a connector describes itself to the registry.
+
+A connector derives one model from `SourceOptions` (or `TagSourceOptions`, `SinkOptions`, `BatchSinkOptions`) and names it in a
+`SourceConnector` or `SinkConnector`, which an entry point leads to:
+
+    class FileOptions(SourceOptions):
+        path: str
+        "The file to read; a relative path counts from the configuration file."
+
+    class FileSource:                                     # implements connectors.base.BatchSource
+        def __init__(self, options: FileOptions, context: ConnectorContext) -> None: ...
+
+    SOURCE = SourceConnector(
+        options=FileOptions, implementation="pronubes.connectors.file:FileSource", example="{type: file, path: in.ndjson}"
+    )
+
+    # pyproject.toml
+    [project.entry-points."pronubes.sources"]
+    file = "pronubes.connectors.file:SOURCE"
+
+The text under a field is its documentation: the reference page and the JSON Schema are made from it. A check beyond the type
+raises `refuse(...)` in a pydantic validator. Client libraries are imported inside the implementation's methods, not at the top: `check`
+and `schema` read the options of every connector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pronubes.connectors.base import ConnectorContext, Plane
+from pronubes.connectors.values import ByteSize, Duration
+
+__all__ = [
+    "BatchSinkOptions",
+    "ConnectorOptions",
+    "QueueOptions",
+    "SinkConnector",
+    "SinkOptions",
+    "SourceConnector",
+    "SourceOptions",
+    "StrictModel",
+    "TagSourceOptions",
+]
+
+
+class StrictModel(BaseModel):
+    """A frozen model that refuses unknown keys and does not guess types."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, defer_build=True, hide_input_in_errors=True, populate_by_name=True
+    )
+
+
+class ConnectorOptions(StrictModel):
+    """Options of any connector. `type` is taken off before the options are read."""
+
+    not_yet: ClassVar[dict[str, str]] = {}
+    """Keys that a later version brings, with what to use until then; `check` says so instead of `unknown key`."""
+
+    def endpoint(self) -> str | None:
+        """Name what this connector talks to (`mqtt://127.0.0.1:1883`), for finding loops; None when nothing else could be the same."""
+        return None
+
+
+class SourceOptions(ConnectorOptions):
+    """Options of any source."""
+
+    def filters(self) -> Sequence[str] | None:
+        """List MQTT filters that cover every topic this source can hand in, for finding dead routes; None when that is not known."""
+        return None
+
+    def default_delivery(self) -> Literal["through", "volatile"]:
+        """Choose the delivery class of routes from this source when the route does not say one."""
+        return "volatile"
+
+
+class TagSourceOptions(SourceOptions):
+    """Options of a source whose values have tags instead of topics."""
+
+    topic: str = "{source}/{tag}"
+    """The topic that a tag's value gets. `{source}` is the source's name, `{tag}` the tag's; a connector may offer more names."""
+
+
+class QueueOptions(StrictModel):
+    """The queue in front of a sink."""
+
+    size: ByteSize = Field(default=16 * 2**20, ge=64 * 2**10)
+    """How many bytes of messages may wait. Above, the sources that feed the sink are held back; nothing is dropped."""
+    policy: Literal["block"] = "block"
+    """What happens when it is full: `block` holds the sources back."""
+
+
+class SinkOptions(ConnectorOptions):
+    """Options of any sink."""
+
+    queue: QueueOptions = Field(default_factory=QueueOptions)
+    """The queue in front of the sink."""
+
+
+class BatchSinkOptions(SinkOptions):
+    """Options of a sink that takes batches."""
+
+    batch_messages: int = Field(default=10_000, ge=1, le=1_000_000)
+    """The most messages in one batch."""
+    batch_wait: Duration = Field(default=0.0, ge=0, le=60)
+    """How long to gather messages into a larger batch. `0`: what is there goes at once."""
+
+
+_Source = TypeVar("_Source", bound=SourceOptions)
+_Sink = TypeVar("_Sink", bound=SinkOptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceConnector(Generic[_Source]):
+    """What a source's entry point leads to.
+
+    Attributes:
+        options: The model of its options.
+        implementation: `module:Class`; the class is called with `(options, context)` and implements `BatchSource`, or drives a Rust
+            session when the plane is `bytes`.
+        example: Its part of a configuration, one YAML value; a test reads it.
+        plane: Which plane it works on.
+    """
+
+    options: type[_Source]
+    implementation: str
+    example: str
+    plane: Plane = "batch"
+
+    def create(self, options: _Source, context: ConnectorContext) -> Any:  # Any: BatchSource, or the session of a bytes plane
+        """Import the implementation and make one object for a configured source."""
+        return _load(self.implementation)(options, context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkConnector(Generic[_Sink]):
+    """What a sink's entry point leads to; the same as `SourceConnector`, with a class that implements `BatchSink`."""
+
+    options: type[_Sink]
+    implementation: str
+    example: str
+    plane: Plane = "batch"
+
+    def create(self, options: _Sink, context: ConnectorContext) -> Any:  # Any: BatchSink, or the session of a bytes plane
+        """Import the implementation and make one object for a configured sink."""
+        return _load(self.implementation)(options, context)
+
+
+def _load(implementation: str) -> Any:  # Any: a class chosen by name
+    module, _, name = implementation.partition(":")
+    return getattr(import_module(module), name)

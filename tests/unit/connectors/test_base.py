@@ -1,0 +1,46 @@
+"""What connectors hand over."""
+
+import pytest
+
+from pronubes.connectors.base import BatchSink, BatchSource, Settlement, SinkBatch, SourceBatch, WriteResult
+
+
+class Counter:
+    async def open(self) -> None: ...
+
+    async def read(self) -> SourceBatch:
+        return SourceBatch(topics=["a"], payloads=[b"1"], position=1)
+
+    async def settle(self, position: object, outcome: Settlement) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Drain:
+    async def open(self) -> None: ...
+
+    async def write(self, batch: SinkBatch) -> WriteResult:
+        return WriteResult()
+
+    async def close(self) -> None: ...
+
+
+def test_a_plain_class_is_a_source_or_a_sink() -> None:
+    assert isinstance(Counter(), BatchSource)
+    assert not isinstance(Counter(), BatchSink)
+    assert isinstance(Drain(), BatchSink)
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({}, "either `payloads` or `columns`"),
+        ({"payloads": [b""], "columns": {"value": [1]}}, "either `payloads` or `columns`"),
+        ({"payloads": [b"1", b"2"]}, "`payloads` has 2 items, `topics` has 1"),
+        ({"columns": {"value": [1, 2]}}, "`value` has 2 items"),
+        ({"payloads": [b"1"], "source_ns": []}, "`source_ns` has 0 items"),
+    ],
+)
+def test_a_batch_whose_columns_disagree_is_refused(columns: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        SourceBatch(topics=["a"], **columns)  # type: ignore[arg-type]
