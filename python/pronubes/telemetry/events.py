@@ -1,0 +1,226 @@
+"""Every log event of pronubes: a class each, its sentence, its level and its facts.
+
+Nowhere else is a logger called. Levels: *error* means that data was lost or a person must act; *warning* means odd but handled;
+*info* means a step in the life of the node; *debug* never grows with traffic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar, Literal
+
+import structlog
+
+__all__ = [
+    "ConnectionLost",
+    "ConnectionRefused",
+    "Connected",
+    "Event",
+    "HookBroken",
+    "NodeDraining",
+    "NodeStarted",
+    "NodeStopped",
+    "QuarantineFull",
+    "ReloadRefused",
+    "Reloaded",
+    "SinkRefusing",
+    "SinkRetrying",
+    "SourceEnded",
+    "SourceWaiting",
+    "SubscriptionRefused",
+    "TaskFailed",
+    "emit",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing worth telling. Subclasses name the sentence and the level; their fields are the facts."""
+
+    sentence: ClassVar[str] = ""
+    level: ClassVar[Literal["debug", "info", "warning", "error"]] = "info"
+
+
+def emit(event: Event) -> None:
+    """Log `event`. Costs a few microseconds: call it per life-cycle step, never per message."""
+    facts = {field.name: getattr(event, field.name) for field in fields(event)}
+    structlog.get_logger().log(_LEVELS[event.level], event.sentence, **{k: v for k, v in facts.items() if v is not None})
+
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStarted(Event):
+    """The configuration is compiled and every connector has been asked to open."""
+
+    sentence = "The node runs."
+    node: str
+    routes: int
+    sources: int
+    sinks: int
+    start_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDraining(Event):
+    """Sources are closed; what is under way is delivered before the node leaves."""
+
+    sentence = "Stopping: sources are closed, what is under way is being delivered."
+    cause: str
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStopped(Event):
+    """The last event of a node."""
+
+    sentence = "The node has stopped."
+    received: int
+    delivered: int
+    quarantined: int
+    buffered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Event):
+    """A connector reached its other side."""
+
+    sentence = "Connected."
+    connector: str
+    address: str
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLost(Event):
+    """A connection is gone; the node goes on trying."""
+
+    sentence = "The connection was lost; trying again until it is back."
+    level = "warning"
+    connector: str
+    address: str
+    error: str
+    retry_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRefused(Event):
+    """The other side answered and said no: most likely a person must change something."""
+
+    sentence = "The connection was refused by the other side; trying again, but most likely the configuration or the broker must change."
+    level = "error"
+    connector: str
+    address: str
+    error: str
+    retry_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionRefused(Event):
+    """The broker does not let this source have a filter."""
+
+    sentence = "The broker refused a subscription: nothing arrives for it until the broker's rights or the filter change."
+    level = "error"
+    connector: str
+    filter: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceWaiting(Event):
+    """A source has nothing to read for a while by its own word."""
+
+    sentence = "The source waits before it reads again."
+    level = "warning"
+    source: str
+    seconds: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEnded(Event):
+    """A source has no more to read."""
+
+    sentence = "The source has ended."
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SinkRetrying(Event):
+    """A sink did not take a batch; the batch stays in the queue and is written again."""
+
+    sentence = "The sink did not take a batch; it is kept and written again."
+    level = "warning"
+    sink: str
+    error: str
+    retry_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SinkRefusing(Event):
+    """A sink refused messages for good; they are in quarantine."""
+
+    sentence = "The sink refused messages for good; they are in quarantine."
+    level = "error"
+    sink: str
+    count: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookBroken(Event):
+    """A hook raised, hung or returned nonsense; its messages are in quarantine and the route goes on."""
+
+    sentence = "A Python hook failed; its messages are in quarantine and the route goes on."
+    level = "error"
+    hook: str
+    route: str
+    count: int
+    reason: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineFull(Event):
+    """The quarantine file cannot be written; messages wait for it and nothing is lost meanwhile."""
+
+    sentence = "Quarantined messages cannot be written; they wait in memory and sources are held back when it is full."
+    level = "error"
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded(Event):
+    """A new configuration is in force."""
+
+    sentence = "The new configuration is in force."
+    path: str
+    routes: int
+    kept: int
+    started: int
+    stopped: int
+    pause_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadRefused(Event):
+    """The new configuration has errors: the old one stays."""
+
+    sentence = "The new configuration has errors; the old one goes on running."
+    level = "error"
+    path: str
+    errors: int
+    first: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed(Event):
+    """Something that must not happen happened in one connector; it is started again."""
+
+    sentence = "A connector failed in a way that it did not expect; it is started again."
+    level = "error"
+    connector: str
+    error: str
+    retry_s: float
