@@ -33,6 +33,7 @@ __all__ = [
     "BatchSink",
     "BatchSource",
     "ConnectorContext",
+    "Dtype",
     "EndOfInput",
     "NotConnected",
     "Plane",
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 Plane = Literal["batch", "bytes"]
+Dtype = Literal["f64", "i64", "bool", "text", "json", "binary"]
 
 
 class Settlement(StrEnum):
@@ -59,27 +61,33 @@ class Settlement(StrEnum):
 class SourceBatch:
     """Messages that a source hands in: columns of equal length, in the order in which they happened.
 
+    A source either has payloads, or it has values: then the engine writes each row as one JSON object
+    (`{"value": .., "quality": .., "timestamp_ms": .., "unit": ..}`) and leaves out what is None, but for the value, which becomes null.
+
     Attributes:
         topics: One topic per message, legal as an MQTT topic name.
-        payloads: One payload per message; or None when `columns` is given.
-        columns: Fields by name, each as long as `topics`; the pipeline writes each row as one JSON object in the order of the columns and
-            leaves out cells that are None. Numbers, texts, booleans, lists and dicts may stand in it.
+        payloads: One payload per message; or None when `values` is given.
+        values: One value per message; or None when `payloads` is given.
+        qualities: Beside `values`: `GOOD`, `UNCERTAIN`, `BAD` or a more exact name.
+        units: Beside `values`: UCUM codes.
         source_ns: When each value was true at the source, in nanoseconds since 1970 (UTC); None where the source does not say.
         position: What `settle` gets back when the whole batch is done; opaque to the pipeline. None: the source does not want to hear.
     """
 
     topics: Sequence[str]
     payloads: Sequence[bytes] | None = None
-    columns: Mapping[str, Sequence[object]] | None = None
+    values: Sequence[float | int | bool | str | None] | None = None
+    qualities: Sequence[str | None] | None = None
+    units: Sequence[str | None] | None = None
     source_ns: Sequence[int | None] | None = None
     position: object = None
 
     def __post_init__(self) -> None:
         """Check that there is one content and that all columns are equally long."""
-        if (self.payloads is None) == (self.columns is None):
-            raise ValueError("A SourceBatch has either `payloads` or `columns`.")
-        sides = {"payloads": self.payloads, "source_ns": self.source_ns, **(self.columns or {})}
-        for name, side in sides.items():
+        if (self.payloads is None) == (self.values is None):
+            raise ValueError("A SourceBatch has either `payloads` or `values`.")
+        for name in ("payloads", "values", "qualities", "units", "source_ns"):
+            side = getattr(self, name)
             if side is not None and len(side) != len(self.topics):
                 raise ValueError(f"`{name}` has {len(side)} items, `topics` has {len(self.topics)}.")
 
@@ -88,29 +96,34 @@ class SourceBatch:
         return len(self.topics)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SinkBatch:
-    """Messages that a sink shall take: columns of equal length, in order per topic.
-
-    Attributes:
-        topics: The topics as the routes rendered them.
-        payloads: The payloads as the routes' steps left them.
-        received_ns: When each message came into the node, in nanoseconds since 1970 (UTC).
-        source_ns: When each value was true at the source; None for a message whose source did not say.
-        routes: The names of the routes that the messages came through.
-        retain: Whether the target asks for the message to be kept as the newest of its topic.
-    """
-
-    topics: Sequence[str]
-    payloads: Sequence[bytes]
-    received_ns: Sequence[int]
-    source_ns: Sequence[int | None]
-    routes: Sequence[str]
-    retain: Sequence[bool]
+class SinkBatch(Protocol):
+    """Messages that a sink shall take, in order per topic. The engine holds them; a sink asks for the form that it needs."""
 
     def __len__(self) -> int:
         """Return the number of messages."""
-        return len(self.topics)
+
+    def topics(self) -> list[str]:
+        """List the topics as the routes rendered them."""
+
+    def payloads(self) -> list[bytes]:
+        """List the payloads as the routes' steps left them."""
+
+    def routes(self) -> list[str]:
+        """List the names of the routes that the messages came through."""
+
+    def rows(
+        self, wanted: Sequence[tuple[str, Dtype | None]], *, rest_without: Sequence[str] | None = None
+    ) -> list[tuple[float | int | bool | str | bytes | None, ...]]:
+        """Read fields of all payloads with one scan in Rust: one tuple per message, in the order wanted.
+
+        Args:
+            wanted: Names and types: `topic`, `payload`, `received_ns`, `source_ns`, `time_ns` (the source's time, else the time received),
+                `qos`, `retain`, `value`, `text`, `quality`, `unit`, or any dotted path into the payload. What is missing or of another type is None.
+            rest_without: When given, one more value at the end: the other top-level fields as JSON text, None when there are none.
+        """
+
+    def ndjson(self) -> bytes:
+        """Write one JSON line per message: `topic`, `payload`, `time_ns`, `source`, `route`."""
 
 
 @dataclass(frozen=True, slots=True)
