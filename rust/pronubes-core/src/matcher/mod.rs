@@ -4,7 +4,9 @@
 //! [`TopicTable`] remembers what came of it, so that every further message on the topic costs one hash lookup,
 //! however many routes there are. The matcher is built once per plan and never changes; the table is bounded in bytes.
 
+mod table;
 mod trie;
 
 pub use crate::payload::Span;
+pub use table::{DEFAULT_TABLE_BYTES, Entry, TopicRecord, TopicSlot, TopicTable};
 pub use trie::{DEFAULT_MAX_LEVELS, Hits, Matcher, RouteId};

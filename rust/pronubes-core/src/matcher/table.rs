@@ -1,0 +1,277 @@
+//! What was found out about a topic, remembered under its bytes.
+//!
+//! Matching, captures and rendered output topics depend on the topic alone, so they are worked out once; after that a
+//! message costs one hash, one probe and one compare. Everything about a topic lies side by side in one record of an
+//! arena, and the index holds eight bytes per topic, because with a million topics every cache line that a lookup
+//! touches is a trip to memory.
+//!
+//! Rules of this file:
+//! 1. The table never holds more than its limit in bytes, the moment of growth included. A device that invents topics
+//!    fills the table and no more: what does not fit is refused and counted, and its messages are resolved each time.
+//! 2. Nothing is ever removed singly, so slots are dense and state may hang on them. A reload clears the whole table.
+//! 3. A record never moves and is never changed.
+
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::HashTable;
+
+/// Default limit of a table: room for a million topics with their rendered names, twice over.
+pub const DEFAULT_TABLE_BYTES: usize = 256 << 20;
+
+/// Arena chunks are this large, but for a record that needs a larger one of its own. Only written pages become resident.
+const CHUNK_BYTES: usize = 256 << 10;
+/// Records start at multiples of this, so that 32 bits of location reach 32 GiB.
+const ALIGNMENT: usize = 8;
+const OFFSET_BITS: u32 = (CHUNK_BYTES / ALIGNMENT).trailing_zeros();
+/// Slot (4), length of the blob (4), length of the topic (2), source group (2).
+const HEADER_BYTES: usize = 12;
+
+/// The number of a remembered topic, counted from 0 in order of insertion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicSlot(pub u32);
+
+/// What the table knows about a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Its number.
+    pub slot: TopicSlot,
+    /// What [`TopicTable::insert`] was given for it.
+    pub blob: &'a [u8],
+}
+
+/// A remembered topic, for those who go through all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicRecord<'a> {
+    /// Its number.
+    pub slot: TopicSlot,
+    /// The group of sources it came from.
+    pub group: u16,
+    /// Its bytes.
+    pub topic: &'a [u8],
+    /// What [`TopicTable::insert`] was given for it.
+    pub blob: &'a [u8],
+}
+
+/// An index cell: 32 bits of the hash, so that growing reads no record, and where the record lies.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    hash: u32,
+    location: u32,
+}
+
+/// A bounded memory of topics, keyed by a group of sources and the bytes of the topic.
+///
+/// ```
+/// use pronubes_core::matcher::TopicTable;
+/// let mut table = TopicTable::new(1 << 20);
+/// let slot = table.insert(0, b"raw/filling/t1", b"what the router worked out");
+/// let entry = table.get(0, b"raw/filling/t1").unwrap();
+/// assert_eq!((Some(entry.slot), entry.blob), (slot, &b"what the router worked out"[..]));
+/// assert!(table.get(1, b"raw/filling/t1").is_none());
+/// ```
+#[derive(Debug)]
+pub struct TopicTable {
+    index: HashTable<Bucket>,
+    chunks: Vec<Vec<u8>>,
+    chunk_bytes: usize,
+    max_bytes: usize,
+    untracked: u64,
+    hash_state: foldhash::fast::RandomState,
+}
+
+impl Default for TopicTable {
+    fn default() -> Self {
+        Self::new(DEFAULT_TABLE_BYTES)
+    }
+}
+
+impl TopicTable {
+    /// An empty table that will take at most `max_bytes`.
+    #[must_use]
+    pub fn new(max_bytes: usize) -> Self {
+        Self {
+            index: HashTable::new(),
+            chunks: Vec::new(),
+            chunk_bytes: 0,
+            max_bytes,
+            untracked: 0,
+            hash_state: foldhash::fast::RandomState::default(),
+        }
+    }
+
+    /// What is remembered about a topic.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, group: u16, topic: &[u8]) -> Option<Entry<'_>> {
+        let bucket = self.find(self.hash(group, topic), group, topic)?;
+        self.record(bucket.location).map(|record| Entry { slot: record.slot, blob: record.blob })
+    }
+
+    /// Remembers a topic; a topic that is known already keeps what was said first.
+    ///
+    /// `None` says that there is no room: the topic is counted as untracked and nothing else has changed.
+    pub fn insert(&mut self, group: u16, topic: &[u8], blob: &[u8]) -> Option<TopicSlot> {
+        if let Some(entry) = self.get(group, topic) {
+            return Some(entry.slot);
+        }
+        let slot = self.add(group, topic, blob);
+        if slot.is_none() {
+            self.untracked += 1;
+        }
+        slot
+    }
+
+    /// How many topics are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether no topic is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// How many insertions were refused for want of room since the table was made (`topics_untracked`).
+    #[must_use]
+    pub fn untracked(&self) -> u64 {
+        self.untracked
+    }
+
+    /// What the table has taken from the allocator; never more than its limit.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.index.allocation_size() + self.chunk_bytes + chunk_list_bytes(self.chunks.capacity())
+    }
+
+    /// Forgets all topics and gives their memory back; the count of refusals goes on.
+    pub fn clear(&mut self) {
+        self.index = HashTable::new();
+        self.chunks = Vec::new();
+        self.chunk_bytes = 0;
+    }
+
+    /// All topics, by slot.
+    pub fn iter(&self) -> impl Iterator<Item = TopicRecord<'_>> {
+        self.chunks.iter().flat_map(|chunk| {
+            let mut rest = chunk.as_slice();
+            std::iter::from_fn(move || {
+                let record = parse_record(rest)?;
+                rest = rest.get(padded(record_bytes(record.topic, record.blob))..).unwrap_or_default();
+                Some(record)
+            })
+        })
+    }
+
+    #[inline]
+    fn hash(&self, group: u16, topic: &[u8]) -> u32 {
+        let mut hasher = self.hash_state.build_hasher();
+        hasher.write_u16(group);
+        hasher.write(topic);
+        let hash = hasher.finish();
+        (hash ^ (hash >> 32)) as u32
+    }
+
+    #[inline]
+    fn find(&self, hash: u32, group: u16, topic: &[u8]) -> Option<&Bucket> {
+        self.index.find(spread(hash), |bucket| {
+            bucket.hash == hash
+                && self.record(bucket.location).is_some_and(|record| record.group == group && record.topic == topic)
+        })
+    }
+
+    #[inline]
+    fn record(&self, location: u32) -> Option<TopicRecord<'_>> {
+        let offset = (location as usize % (1 << OFFSET_BITS)) * ALIGNMENT;
+        let chunk = self.chunks.get((location >> OFFSET_BITS) as usize)?;
+        chunk.get(offset..).and_then(parse_record)
+    }
+
+    /// Adds a topic that is not there, if it fits.
+    fn add(&mut self, group: u16, topic: &[u8], blob: &[u8]) -> Option<TopicSlot> {
+        let topic_length = u16::try_from(topic.len()).ok()?;
+        let blob_length = u32::try_from(blob.len()).ok()?;
+        let slot = u32::try_from(self.len()).ok()?;
+        let needed = padded(record_bytes(topic, blob));
+        self.reserve(needed)?;
+        let location = self.next_location()?;
+        let chunk = self.chunks.last_mut()?;
+        let end = chunk.len() + needed;
+        chunk.extend_from_slice(&slot.to_le_bytes());
+        chunk.extend_from_slice(&blob_length.to_le_bytes());
+        chunk.extend_from_slice(&topic_length.to_le_bytes());
+        chunk.extend_from_slice(&group.to_le_bytes());
+        chunk.extend_from_slice(topic);
+        chunk.extend_from_slice(blob);
+        chunk.resize(end, 0);
+        let hash = self.hash(group, topic);
+        self.index.insert_unique(spread(hash), Bucket { hash, location }, |bucket| spread(bucket.hash));
+        Some(TopicSlot(slot))
+    }
+
+    /// Makes room for one more bucket and `needed` bytes of record, or says that the limit forbids it (rule 1).
+    fn reserve(&mut self, needed: usize) -> Option<()> {
+        let needs_chunk = self.chunks.last().is_none_or(|chunk| chunk.capacity() - chunk.len() < needed);
+        let mut more = 0;
+        if needs_chunk {
+            more += needed.max(CHUNK_BYTES);
+            if self.chunks.len() == self.chunks.capacity() {
+                more += chunk_list_bytes(self.chunks.capacity().max(2) * 2);
+            }
+        }
+        if self.index.len() == self.index.capacity() {
+            more += index_bytes(self.index.capacity() * 2); // beside the old one, until it has moved
+        }
+        if more > self.max_bytes.saturating_sub(self.memory_bytes()) {
+            return None;
+        }
+        if needs_chunk {
+            let chunk = Vec::with_capacity(needed.max(CHUNK_BYTES));
+            self.chunk_bytes += chunk.capacity();
+            self.chunks.push(chunk);
+        }
+        Some(())
+    }
+
+    /// Where the next record of the last chunk will lie; `None` when 32 bits cannot say it.
+    fn next_location(&self) -> Option<u32> {
+        let chunk_number = self.chunks.len().checked_sub(1)?;
+        let offset = self.chunks.last()?.len() / ALIGNMENT;
+        u32::try_from((chunk_number << OFFSET_BITS) | offset).ok()
+    }
+}
+
+/// The 64 bits that the index wants, from the 32 that it keeps: it takes places from the low and tags from the high end.
+#[inline]
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
+#[inline]
+fn parse_record(bytes: &[u8]) -> Option<TopicRecord<'_>> {
+    let (&[s0, s1, s2, s3, b0, b1, b2, b3, t0, t1, g0, g1], rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
+    let blob_length = u32::from_le_bytes([b0, b1, b2, b3]) as usize;
+    let (topic, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes([t0, t1])))?;
+    let blob = rest.get(..blob_length)?;
+    let slot = TopicSlot(u32::from_le_bytes([s0, s1, s2, s3]));
+    Some(TopicRecord { slot, group: u16::from_le_bytes([g0, g1]), topic, blob })
+}
+
+fn record_bytes(topic: &[u8], blob: &[u8]) -> usize {
+    HEADER_BYTES + topic.len() + blob.len()
+}
+
+fn padded(bytes: usize) -> usize {
+    bytes.next_multiple_of(ALIGNMENT)
+}
+
+fn chunk_list_bytes(chunks: usize) -> usize {
+    chunks * size_of::<Vec<u8>>()
+}
+
+/// What the index allocates for more than `entries` entries: it fills seven eighths of a power of two of cells, each a
+/// bucket and a tag of one byte, and a group of tags more.
+fn index_bytes(entries: usize) -> usize {
+    (entries.max(4) * 8 / 7 + 1).next_power_of_two() * (size_of::<Bucket>() + 1) + 64
+}
