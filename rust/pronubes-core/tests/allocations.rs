@@ -1,0 +1,101 @@
+//! What the allocator says: the table keeps to its limit, and a message on its way through names allocates nothing.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use pronubes_core::matcher::{Hits, Matcher, RouteId, TopicTable};
+use pronubes_core::template::{Template, TemplateOptions};
+use pronubes_core::topic::RouteFilter;
+
+/// Counts per thread, because tests run side by side.
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+#[expect(unsafe_code, reason = "a counting allocator cannot be written without; it only forwards to the system's")]
+// SAFETY: every call goes to `System` with the arguments unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.set(CALLS.get() + 1);
+        LIVE.set(LIVE.get() + layout.size() as isize);
+        PEAK.set(PEAK.get().max(LIVE.get()));
+        // SAFETY: see above.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.set(LIVE.get() - layout.size() as isize);
+        // SAFETY: see above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A source that invents topics for ever: three million of them against a limit that holds a fraction.
+#[test]
+fn a_flood_of_topics_stays_under_the_limit_and_is_counted() {
+    let limit = 16 << 20;
+    let before = LIVE.get();
+    PEAK.set(before);
+    let mut table = TopicTable::new(limit);
+    let mut topic = *b"raw/flood/device-00000000/temperature/v";
+    let mut largest = 0;
+    for number in 0..3_000_000_u32 {
+        write_digits(&mut topic[17..25], number);
+        table.insert(0, &topic, b"acme/cologne/flood/device/temperature/v1");
+        largest = largest.max(table.memory_bytes());
+    }
+    let peak = (PEAK.get() - before) as usize;
+    let (kept, refused) = (table.len() as u64, table.untracked());
+    assert!(largest <= limit && peak <= limit, "{largest} by our count, {peak} by the allocator's");
+    assert!(peak >= largest, "memory_bytes says {largest}, the allocator {peak}");
+    assert_eq!(kept + refused, 3_000_000);
+    assert!(kept > 80_000, "only {kept} topics fit");
+    write_digits(&mut topic[17..25], 0);
+    assert!(table.get(0, &topic).is_some(), "topics known before the flood stay known");
+}
+
+fn write_digits(digits: &mut [u8], number: u32) {
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+}
+
+#[test]
+fn warm_buffers_are_enough_to_match_look_up_and_render() {
+    let filters =
+        ["raw/{area}/+/{tag}", "raw/#", "{root}/{rest#}", "other/#"].map(|text| RouteFilter::parse(text).unwrap());
+    let matcher = Matcher::new(filters.iter().enumerate().map(|(n, filter)| (RouteId(n as u32), filter)));
+    let options = TemplateOptions { allow_key: true, has_tail_capture: false };
+    let template = Template::parse("acme/{area}/{tag}/{payload.id}/{key}", filters[0].captures(), options).unwrap();
+    let mut table = TopicTable::default();
+    let topic = "raw/filling/line-1/t1";
+    table.insert(0, topic.as_bytes(), b"known").unwrap();
+    let (mut hits, mut out) = (Hits::new(), Vec::with_capacity(256));
+    let mut message = || {
+        out.clear();
+        let known = table.get(0, topic.as_bytes()).is_some();
+        matcher.matches(topic, &mut hits).unwrap();
+        let (_, spans) = hits.iter().next().unwrap();
+        let id = |_, out: &mut Vec<u8>| {
+            out.extend_from_slice(b"42");
+            Ok(())
+        };
+        template.render(topic, spans, id, Some("speed"), &mut out).unwrap();
+        (known, hits.len(), out.len())
+    };
+    let first = message();
+    let calls = CALLS.get();
+    for _ in 0..1000 {
+        assert_eq!(message(), first);
+    }
+    assert_eq!((first, CALLS.get() - calls), ((true, 3, "acme/filling/t1/42/speed".len()), 0));
+}
