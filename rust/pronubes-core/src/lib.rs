@@ -4,12 +4,24 @@
 //! embeds it passes bytes and the time in and takes outcomes out. It refuses to guess: what is not right about a
 //! message is an outcome with a [`Reason`], what is not right about a configuration is an error with a position.
 
+pub mod error;
 pub mod matcher;
 pub mod message;
+pub mod outcome;
 pub mod payload;
+pub mod plan;
 pub mod reason;
+pub mod router;
+pub mod spec;
+pub mod stats;
 pub mod template;
 pub mod topic;
 
+pub use error::{PathPart, SpecError};
+pub use matcher::RouteId;
 pub use message::{Message, Meta, SinkId, SourceId};
+pub use outcome::{Emission, HookCall, HookId, Outlet, Quarantined, ResumePoint, Resumed, Routed};
+pub use plan::Plan;
 pub use reason::Reason;
+pub use router::Router;
+pub use stats::{RouteStats, RouterStats, SourceStats};

@@ -1,0 +1,154 @@
+//! Plans: what a specification is compiled to. A plan never changes; a reload makes a new one.
+
+mod compile;
+
+use crate::matcher::{Matcher, RouteId};
+use crate::spec::{LimitsSpec, RouterSpec};
+use crate::template::Template;
+use crate::topic::RouteFilter;
+use crate::{HookId, SinkId, SourceId, SpecError};
+
+/// A compiled specification.
+///
+/// ```
+/// use pronubes_core::{Plan, spec::RouterSpec};
+/// let spec = r#"{"sources": ["plant"], "sinks": ["uns"],
+///     "routes": [{"name": "all", "filter": "raw/{rest#}", "topic": "acme/{rest}", "to": [{"sink": "unss"}]}]}"#;
+/// let errors = Plan::compile(&serde_json::from_str::<RouterSpec>(spec).unwrap()).unwrap_err();
+/// assert_eq!(errors[0].path_text(), "routes/0/to/0/sink");
+/// assert_eq!(errors[0].hint.as_deref(), Some("Did you mean `uns`?"));
+/// ```
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) sources: Box<[Box<str>]>,
+    pub(crate) sinks: Box<[Box<str>]>,
+    pub(crate) hooks: Box<[Box<str>]>,
+    pub(crate) routes: Box<[Route]>,
+    pub(crate) groups: Box<[Group]>,
+    /// The group of each source.
+    pub(crate) source_groups: Box<[u16]>,
+    pub(crate) limits: LimitsSpec,
+}
+
+/// Sources that the same routes take from share an index and their remembered topics.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) matcher: Matcher,
+    /// Routes without a filter.
+    pub(crate) everywhere: Box<[RouteId]>,
+}
+
+/// A compiled route.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) name: Box<str>,
+    pub(crate) filter: Option<RouteFilter>,
+    pub(crate) is_otherwise: bool,
+    pub(crate) is_final: bool,
+    /// Each template once; the static ones have their names in the topic table.
+    pub(crate) templates: Box<[Template]>,
+    pub(crate) targets: Box<[Target]>,
+}
+
+/// A sink of a route.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) sink: SinkId,
+    pub(crate) name: TargetName,
+    pub(crate) retain: bool,
+    pub(crate) qos: Option<u8>,
+}
+
+/// Where the topic of a target comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TargetName {
+    /// The topic stays.
+    Kept,
+    /// The n-th static template of the route, rendered once per topic.
+    Static(usize),
+    /// The n-th template of the route, rendered per message.
+    Rendered(usize),
+}
+
+impl Plan {
+    /// Compiles a specification.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, not only the first.
+    pub fn compile(spec: &RouterSpec) -> Result<Self, Vec<SpecError>> {
+        compile::compile(spec)
+    }
+
+    /// Names of the sources, by [`SourceId`].
+    #[must_use]
+    pub fn sources(&self) -> &[Box<str>] {
+        &self.sources
+    }
+
+    /// Names of the sinks, by [`SinkId`].
+    #[must_use]
+    pub fn sinks(&self) -> &[Box<str>] {
+        &self.sinks
+    }
+
+    /// The hooks as `module:function`, by [`HookId`].
+    #[must_use]
+    pub fn hooks(&self) -> &[Box<str>] {
+        &self.hooks
+    }
+
+    /// How many routes there are; their ids are the numbers below.
+    #[must_use]
+    pub fn route_count(&self) -> usize {
+        self.routes.len()
+    }
+
+    /// The name of a route of this plan.
+    #[must_use]
+    pub fn route_name(&self, route: RouteId) -> &str {
+        &self.route(route).name
+    }
+
+    /// The names of a route's captures, in the order of the spans of its [`HookCall`](crate::HookCall)s.
+    #[must_use]
+    pub fn captures(&self, route: RouteId) -> &[Box<str>] {
+        self.route(route).filter.as_ref().map_or(&[], RouteFilter::captures)
+    }
+
+    /// The id of a source.
+    #[must_use]
+    pub fn source(&self, name: &str) -> Option<SourceId> {
+        position(&self.sources, name).map(SourceId)
+    }
+
+    /// The id of a sink.
+    #[must_use]
+    pub fn sink(&self, name: &str) -> Option<SinkId> {
+        position(&self.sinks, name).map(SinkId)
+    }
+
+    /// The id of a hook.
+    #[must_use]
+    pub fn hook(&self, name: &str) -> Option<HookId> {
+        position(&self.hooks, name).map(HookId)
+    }
+
+    /// The bounds on messages and memory.
+    #[must_use]
+    pub fn limits(&self) -> &LimitsSpec {
+        &self.limits
+    }
+
+    pub(crate) fn route(&self, route: RouteId) -> &Route {
+        &self.routes[route.0 as usize]
+    }
+
+    pub(crate) fn group_of(&self, source: SourceId) -> (u16, &Group) {
+        let group = self.source_groups[usize::from(source.0)];
+        (group, &self.groups[usize::from(group)])
+    }
+}
+
+fn position(names: &[Box<str>], name: &str) -> Option<u16> {
+    names.iter().position(|candidate| **candidate == *name).and_then(|position| u16::try_from(position).ok())
+}

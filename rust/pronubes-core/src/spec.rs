@@ -1,0 +1,198 @@
+//! The specification: what the configuration becomes on its way into the engine.
+//!
+//! Python reads and checks the YAML and hands this over as JSON. Names are still names here; [`Plan::compile`](crate::Plan::compile)
+//! resolves them and reports everything that is wrong with a path into the configuration. Maps keep the order in which
+//! they were written, because fields that a step appends come out in that order.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::matcher::DEFAULT_MAX_LEVELS;
+
+/// Everything that the router needs to know.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouterSpec {
+    /// Variables: scalars that expressions read as `vars.name`.
+    #[serde(default)]
+    pub vars: Ordered<serde_json::Value>,
+    /// Names of the sources; their positions are the [`SourceId`](crate::SourceId)s.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// Names of the sinks; their positions are the [`SinkId`](crate::SinkId)s.
+    #[serde(default)]
+    pub sinks: Vec<String>,
+    /// Hooks as `module:function`; their positions are the [`HookId`](crate::HookId)s.
+    #[serde(default)]
+    pub hooks: Vec<String>,
+    /// Bounds on what messages may be.
+    #[serde(default)]
+    pub limits: LimitsSpec,
+    /// The routes, in the order of the file.
+    #[serde(default)]
+    pub routes: Vec<RouteSpec>,
+}
+
+/// Bounds on messages and on memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsSpec {
+    /// How deep objects and arrays may nest.
+    pub depth: usize,
+    /// How many members one object or array may have.
+    pub keys: usize,
+    /// How long one string may be.
+    pub text_bytes: usize,
+    /// How long one payload may be.
+    pub payload_bytes: usize,
+    /// How many levels a topic may have.
+    pub topic_levels: usize,
+    /// What the table of resolved topics may take.
+    pub topic_table_bytes: usize,
+}
+
+impl Default for LimitsSpec {
+    fn default() -> Self {
+        Self {
+            depth: 64,
+            keys: 10_000,
+            text_bytes: 256 << 10,
+            payload_bytes: 1 << 20,
+            topic_levels: DEFAULT_MAX_LEVELS,
+            topic_table_bytes: 256 << 20,
+        }
+    }
+}
+
+/// One route.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RouteSpec {
+    /// Its name.
+    pub name: String,
+    /// The sources that it takes from; none means every source.
+    pub from: Option<Vec<String>>,
+    /// Which topics it takes; none means every topic.
+    pub filter: Option<String>,
+    /// Whether it takes what no other route took.
+    pub otherwise: bool,
+    /// Whether no later route sees what this one takes.
+    #[serde(rename = "final")]
+    pub is_final: bool,
+    /// The condition on the original message.
+    #[serde(rename = "where")]
+    pub condition: Option<String>,
+    /// What is done to the payload, in order.
+    pub steps: Vec<StepSpec>,
+    /// The name under which messages leave; none keeps the name.
+    pub topic: Option<String>,
+    /// Where messages go.
+    pub to: Vec<TargetSpec>,
+}
+
+/// One sink of a route.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TargetSpec {
+    /// The sink.
+    pub sink: String,
+    /// The name for this sink, in place of the route's.
+    pub topic: Option<String>,
+    /// Whether the sink's broker is to retain the message; none means no.
+    pub retain: Option<bool>,
+    /// Quality of service; none leaves it to the sink.
+    pub qos: Option<u8>,
+}
+
+/// One step: an object with one verb, and perhaps `where` and `from_scalar` beside it.
+#[derive(Clone, Debug, Default)]
+pub struct StepSpec {
+    /// The condition on the payload as the step before left it.
+    pub condition: Option<String>,
+    /// Whether a payload that is a bare scalar counts as `{"value": ...}` on this route.
+    pub from_scalar: bool,
+    /// The verb and its arguments as JSON. Exactly one is right; the compiler reports any other number.
+    pub verbs: Vec<(String, Box<RawValue>)>,
+}
+
+impl<'de> Deserialize<'de> for StepSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StepVisitor;
+        impl<'de> Visitor<'de> for StepVisitor {
+            type Value = StepSpec;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a step: an object with one verb")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StepSpec, A::Error> {
+                let mut step = StepSpec::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "where" => step.condition = map.next_value()?,
+                        "from_scalar" => step.from_scalar = map.next_value()?,
+                        _ => step.verbs.push((key, map.next_value()?)),
+                    }
+                }
+                Ok(step)
+            }
+        }
+        deserializer.deserialize_map(StepVisitor)
+    }
+}
+
+/// A map in the order in which it was written, doubles included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ordered<T>(pub Vec<(String, T)>);
+
+impl<T> Default for Ordered<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OrderedVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OrderedVisitor<T> {
+            type Value = Ordered<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Ordered(entries))
+            }
+        }
+        deserializer.deserialize_map(OrderedVisitor(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_keep_the_order_of_their_maps() {
+        let text = r#"{"name":"r","steps":[{"rename":{"b":"x","a":"y"},"where":"true","from_scalar":true}]}"#;
+        let route: RouteSpec = serde_json::from_str(text).unwrap();
+        let step = &route.steps[0];
+        let renames: Ordered<String> = serde_json::from_str(step.verbs[0].1.get()).unwrap();
+        assert_eq!((step.condition.as_deref(), step.from_scalar), (Some("true"), true));
+        assert_eq!(step.verbs[0].0, "rename");
+        assert_eq!(renames.0, [("b".to_owned(), "x".to_owned()), ("a".to_owned(), "y".to_owned())]);
+    }
+
+    #[test]
+    fn unknown_keys_of_a_route_are_refused() {
+        assert!(serde_json::from_str::<RouteSpec>(r#"{"name":"r","filtre":"a"}"#).is_err());
+    }
+}
