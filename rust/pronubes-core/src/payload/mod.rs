@@ -1,5 +1,17 @@
 //! Payloads: how the bytes are read and written.
 
 pub mod cell;
+pub mod json;
+mod lex;
+pub mod limits;
+pub mod number;
+pub mod path;
+pub mod path_set;
+mod swar;
+pub mod text;
 
 pub use cell::{Cell, Kind, LiteralId, Raw, SlotId, Span, TextArena};
+pub use json::{Field, Scan, scan};
+pub use limits::{Fault, Limits};
+pub use path::{FieldPath, PathError, PathErrorKind};
+pub use path_set::{PathSet, PathSetBuilder, TooManyPaths};

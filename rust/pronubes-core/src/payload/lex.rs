@@ -1,0 +1,339 @@
+//! The words of JSON: white space, strings, numbers, literals, and whole values that nobody touches.
+//!
+//! A cursor walks over the payload and refuses what RFC 8259 refuses. It never recurses: open objects and arrays stand
+//! on an explicit stack with a limit, so that no payload can exhaust the thread's stack. Where the text ends it reads
+//! zeros, which no rule accepts, so that the end needs no case of its own.
+//!
+//! UTF-8 is checked once per payload, after the walk, and only if a string held a byte above ASCII: outside of strings
+//! such a byte is refused anyway.
+
+use super::cell::Kind;
+use super::limits::{Fault, Limits};
+use super::path_set::Key;
+use super::swar;
+use crate::Reason;
+
+/// Marks an open object on the stack; the other bits count its members.
+const OBJECT: u32 = 1 << 31;
+
+pub(super) struct Cursor<'a> {
+    bytes: &'a [u8],
+    /// The next byte.
+    at: usize,
+    /// All words of string text, or-ed: tells whether any byte is above ASCII.
+    seen: u64,
+    depth_limit: usize,
+    key_limit: u32,
+    text_limit: usize,
+    stack: &'a mut Vec<u32>,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(bytes: &'a [u8], limits: &Limits, stack: &'a mut Vec<u32>) -> Self {
+        stack.clear();
+        Self {
+            bytes,
+            at: 0,
+            seen: 0,
+            depth_limit: limits.depth as usize,
+            key_limit: limits.keys.min(OBJECT - 1),
+            text_limit: limits.text_bytes as usize,
+            stack,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    /// Whether a string held a byte above ASCII.
+    pub(super) fn has_non_ascii(&self) -> bool {
+        swar::has_non_ascii(self.seen)
+    }
+
+    #[inline(always)]
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or(0)
+    }
+
+    #[inline(always)]
+    pub(super) fn advance(&mut self) {
+        self.at += 1;
+    }
+
+    /// Skips white space; the byte that follows.
+    #[inline(always)]
+    pub(super) fn token(&mut self) -> u8 {
+        loop {
+            let byte = self.byte(self.at);
+            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return byte;
+            }
+            self.at += 1;
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fault(&self, reason: Reason) -> Fault {
+        Fault::new(reason, self.at)
+    }
+
+    #[inline(always)]
+    pub(super) fn unexpected<T>(&self) -> Result<T, Fault> {
+        Err(self.fault(Reason::InvalidJson))
+    }
+
+    /// Refuses the member number `count` of an object or array that has too many.
+    #[inline(always)]
+    pub(super) fn check_count(&self, count: u32) -> Result<(), Fault> {
+        if count > self.key_limit { Err(self.fault(Reason::TooManyKeys)) } else { Ok(()) }
+    }
+
+    /// Refuses to open an object or array inside of `depth` others.
+    #[inline(always)]
+    pub(super) fn check_depth(&self, depth: usize) -> Result<(), Fault> {
+        if depth >= self.depth_limit { Err(self.fault(Reason::TooDeep)) } else { Ok(()) }
+    }
+
+    /// A key and its colon; leaves the cursor at the value.
+    #[inline(always)]
+    pub(super) fn key(&mut self) -> Result<Key<'a>, Fault> {
+        let start = self.at + 1;
+        let first = swar::load_padded(self.bytes, start);
+        let length = swar::first_mark(swar::string_stops(first));
+        let is_escaped = if length < 8 && length <= self.text_limit && self.byte(start + length) == b'"' {
+            self.seen |= first;
+            self.at = start + length + 1;
+            false
+        } else {
+            self.string()? == Kind::EscapedText
+        };
+        let text = self.bytes.get(start..self.at - 1).unwrap_or_default();
+        if self.token() != b':' {
+            return self.unexpected();
+        }
+        self.at += 1;
+        self.token();
+        Ok(Key { text, prefix: swar::low_bytes(first, text.len()), is_escaped })
+    }
+
+    /// A string; the cursor stands at its opening quote.
+    #[inline(always)]
+    pub(super) fn string(&mut self) -> Result<Kind, Fault> {
+        let start = self.at + 1;
+        let end = self.plain_text(start);
+        if self.byte(end) != b'"' {
+            return self.string_with_escapes(start, end);
+        }
+        if end - start > self.text_limit {
+            return Err(self.fault(Reason::TextTooLong));
+        }
+        self.at = end + 1;
+        Ok(Kind::Text)
+    }
+
+    /// The end of a run of text without quote, backslash and control character.
+    #[inline(always)]
+    fn plain_text(&mut self, mut at: usize) -> usize {
+        loop {
+            let word = swar::load_padded(self.bytes, at);
+            self.seen |= word;
+            let stops = swar::string_stops(word);
+            if stops != 0 {
+                return at + swar::first_mark(stops);
+            }
+            at += 8;
+        }
+    }
+
+    #[inline(never)]
+    fn string_with_escapes(&mut self, start: usize, mut at: usize) -> Result<Kind, Fault> {
+        loop {
+            match self.byte(at) {
+                b'"' => break,
+                b'\\' => at = self.plain_escape(at)?,
+                // A control character, or the end of the payload.
+                _ => return Err(Fault::new(Reason::InvalidJson, at)),
+            }
+            at = self.plain_text(at);
+        }
+        if at - start > self.text_limit {
+            return Err(self.fault(Reason::TextTooLong));
+        }
+        self.at = at + 1;
+        Ok(Kind::EscapedText)
+    }
+
+    /// One escape, with its second half where it is a surrogate pair; where it ends.
+    fn plain_escape(&self, at: usize) -> Result<usize, Fault> {
+        match self.byte(at + 1) {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 2),
+            b'u' => match self.code_unit(at)? {
+                0xD800..=0xDBFF => {
+                    let low = at + 6;
+                    if self.byte(low) == b'\\'
+                        && self.byte(low + 1) == b'u'
+                        && matches!(self.code_unit(low)?, 0xDC00..=0xDFFF)
+                    {
+                        return Ok(low + 6);
+                    }
+                    Err(Fault::new(Reason::LoneSurrogate, at))
+                }
+                0xDC00..=0xDFFF => Err(Fault::new(Reason::LoneSurrogate, at)),
+                _ => Ok(at + 6),
+            },
+            _ => Err(Fault::new(Reason::InvalidJson, at)),
+        }
+    }
+
+    fn code_unit(&self, at: usize) -> Result<u32, Fault> {
+        let digits = self.bytes.get(at + 2..at + 6);
+        digits.and_then(super::text::hex4).ok_or(Fault::new(Reason::InvalidJson, at))
+    }
+
+    /// A number; the cursor stands at its sign or first digit.
+    #[inline(always)]
+    pub(super) fn number(&mut self) -> Result<Kind, Fault> {
+        let mut at = self.at + usize::from(self.byte(self.at) == b'-');
+        if self.byte(at) == b'0' {
+            at += 1;
+            if self.byte(at).is_ascii_digit() {
+                return Err(Fault::new(Reason::InvalidJson, at));
+            }
+        } else {
+            at = self.digits(at)?;
+        }
+        let next = self.byte(at);
+        if next != b'.' && next | 0x20 != b'e' {
+            self.at = at;
+            return Ok(Kind::Integer);
+        }
+        if next == b'.' {
+            at = self.digits(at + 1)?;
+        }
+        if self.byte(at) | 0x20 == b'e' {
+            at += 1 + usize::from(matches!(self.byte(at + 1), b'+' | b'-'));
+            at = self.digits(at)?;
+        }
+        self.at = at;
+        Ok(Kind::Decimal)
+    }
+
+    /// The end of one or more digits.
+    #[inline(always)]
+    fn digits(&self, start: usize) -> Result<usize, Fault> {
+        let mut at = start;
+        loop {
+            let count = swar::first_mark(swar::non_digits(swar::load_padded(self.bytes, at)));
+            at += count;
+            if count < 8 {
+                break;
+            }
+        }
+        if at == start { Err(Fault::new(Reason::InvalidJson, at)) } else { Ok(at) }
+    }
+
+    #[inline(always)]
+    fn literal(&mut self, text: &[u8], kind: Kind) -> Result<Kind, Fault> {
+        let word = swar::load_padded(self.bytes, self.at);
+        if swar::low_bytes(word, text.len()) != swar::load_padded(text, 0) {
+            return self.unexpected();
+        }
+        self.at += text.len();
+        Ok(kind)
+    }
+
+    /// A value that is no object and no array.
+    #[inline(always)]
+    fn scalar(&mut self) -> Result<Kind, Fault> {
+        match self.byte(self.at) {
+            b'"' => self.string(),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.literal(b"true", Kind::True),
+            b'f' => self.literal(b"false", Kind::False),
+            b'n' => self.literal(b"null", Kind::Null),
+            _ => self.unexpected(),
+        }
+    }
+
+    /// A whole value inside of `depth` objects and arrays; the cursor stands at its first byte.
+    #[inline(always)]
+    pub(super) fn value(&mut self, depth: usize) -> Result<Kind, Fault> {
+        match self.byte(self.at) {
+            b'{' => self.container(depth).map(|()| Kind::Object),
+            b'[' => self.container(depth).map(|()| Kind::Array),
+            _ => self.scalar(),
+        }
+    }
+
+    /// An object or array with all that is in it.
+    fn container(&mut self, depth: usize) -> Result<(), Fault> {
+        loop {
+            // At an opening bracket; what is open around it, from the outermost that nobody touches, is on the stack.
+            self.check_depth(depth + self.stack.len())?;
+            let is_object = self.byte(self.at) == b'{';
+            self.at += 1;
+            let token = self.token();
+            if token == if is_object { b'}' } else { b']' } {
+                self.at += 1;
+                if self.close()? {
+                    return Ok(());
+                }
+            } else {
+                self.stack.push(if is_object { OBJECT } else { 0 });
+            }
+            if self.members()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Members of the innermost open object or array and, as they close, of those around it, until the next one opens
+    /// (false) or the outermost has closed (true).
+    fn members(&mut self) -> Result<bool, Fault> {
+        loop {
+            let Some(frame) = self.stack.last_mut() else { return Ok(true) };
+            *frame += 1;
+            let frame = *frame;
+            self.check_count(frame & !OBJECT)?;
+            if frame & OBJECT != 0 {
+                if self.token() != b'"' {
+                    return self.unexpected();
+                }
+                self.key()?;
+            }
+            if matches!(self.byte(self.at), b'{' | b'[') {
+                return Ok(false);
+            }
+            self.scalar()?;
+            if self.close()? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// After a value: steps over the comma that follows it, or over the brackets that close; whether the outermost closed.
+    #[inline(always)]
+    fn close(&mut self) -> Result<bool, Fault> {
+        loop {
+            let Some(frame) = self.stack.last().copied() else { return Ok(true) };
+            let token = self.token();
+            if token == b',' {
+                self.at += 1;
+                self.token();
+                return Ok(false);
+            }
+            if token != if frame & OBJECT != 0 { b'}' } else { b']' } {
+                return self.unexpected();
+            }
+            self.at += 1;
+            self.stack.pop();
+        }
+    }
+}

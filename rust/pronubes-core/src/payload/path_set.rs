@@ -1,0 +1,301 @@
+//! Path sets: the paths that a route touches, as a trie that the scanner walks beside the payload.
+//!
+//! Keys are compared by length and first eight bytes, starting at the key that is expected next, because the publishers
+//! of one topic repeat their field order: a hit costs two comparisons. A large object in the set is searched by
+//! bisection, so that a hostile payload with many keys stays cheap.
+
+use super::cell::SlotId;
+use super::path::{FieldPath, array_index};
+use super::swar;
+use super::text;
+
+/// From this many children on, a key out of order is looked up by bisection.
+const BISECT_FROM: usize = 12;
+/// Stands for "none" where a slot or node would stand.
+const NONE: u16 = u16::MAX;
+
+/// Collects paths and deals out their slots.
+#[derive(Clone, Debug, Default)]
+pub struct PathSetBuilder {
+    paths: Vec<FieldPath>,
+    index: std::collections::HashMap<FieldPath, SlotId>,
+}
+
+impl PathSetBuilder {
+    /// The slot of a path; adding a path again gives the same slot. Slots are dense: 0, 1, 2, ...
+    ///
+    /// Beyond 65,535 paths the slot is meaningless and [`PathSetBuilder::build`] refuses.
+    pub fn add(&mut self, path: &FieldPath) -> SlotId {
+        if let Some(slot) = self.index.get(path) {
+            return *slot;
+        }
+        let slot = SlotId(u16::try_from(self.paths.len()).unwrap_or(NONE));
+        self.paths.push(path.clone());
+        self.index.insert(path.clone(), slot);
+        slot
+    }
+
+    /// The paths so far, by slot.
+    #[must_use]
+    pub fn paths(&self) -> &[FieldPath] {
+        &self.paths
+    }
+
+    /// The set.
+    ///
+    /// # Errors
+    /// When there are more paths, or more places on the way to them, than slots can number.
+    pub fn build(self) -> Result<PathSet, TooManyPaths> {
+        let mut nodes = vec![Node::default()];
+        let mut root_slot = None;
+        for (number, path) in self.paths.iter().enumerate() {
+            let slot = u16::try_from(number).ok().filter(|slot| *slot != NONE).ok_or(TooManyPaths)?;
+            let Some((last, parents)) = path.segments().collect::<Vec<_>>().split_last().map(|(l, p)| (*l, p.to_vec()))
+            else {
+                root_slot = Some(SlotId(slot));
+                continue;
+            };
+            let mut node = 0;
+            for parent in parents {
+                node = enter(&mut nodes, node, parent)?;
+            }
+            let child = find_or_add(&mut nodes, node, last);
+            nodes[node].children[child].slot = slot;
+        }
+        finish(&mut nodes);
+        Ok(PathSet { nodes: nodes.into(), paths: self.paths.into(), root_slot })
+    }
+}
+
+/// The node below `key` of a node, made if need be.
+fn enter(nodes: &mut Vec<Node>, node: usize, key: &str) -> Result<usize, TooManyPaths> {
+    let child = find_or_add(nodes, node, key);
+    if nodes[node].children[child].node == NONE {
+        let id = u16::try_from(nodes.len()).ok().filter(|id| *id != NONE).ok_or(TooManyPaths)?;
+        nodes[node].children[child].node = id;
+        nodes.push(Node::default());
+    }
+    Ok(usize::from(nodes[node].children[child].node))
+}
+
+fn find_or_add(nodes: &mut [Node], node: usize, key: &str) -> usize {
+    let children = &mut nodes[node].children;
+    children.iter().position(|child| *child.key == *key.as_bytes()).unwrap_or_else(|| {
+        children.push(Child::new(key));
+        children.len() - 1
+    })
+}
+
+/// Fills what is derived: the search orders, and the slots below each node. Children have higher numbers than parents.
+fn finish(nodes: &mut [Node]) {
+    for id in (0..nodes.len()).rev() {
+        let below: Vec<SlotId> = nodes[id]
+            .children
+            .iter()
+            .flat_map(|child| {
+                let deeper = nodes.get(usize::from(child.node)).map(|node| node.below.clone()).unwrap_or_default();
+                child.slot().into_iter().chain(deeper)
+            })
+            .collect();
+        let node = &mut nodes[id];
+        node.below = below.into();
+        node.lengths = node.children.iter().fold(0, |lengths, child| lengths | length_bit(child.key.len()));
+        let mut order: Vec<u32> = (0..).take(node.children.len()).collect();
+        order.sort_by(|a, b| node.children[*a as usize].order().cmp(&node.children[*b as usize].order()));
+        let mut indexes: Vec<(u32, u32)> =
+            (0..).zip(&node.children).filter_map(|(at, child)| Some((child.index?, at))).collect();
+        indexes.sort_unstable();
+        node.order = order.into();
+        node.indexes = indexes.into();
+    }
+}
+
+/// The paths that one pass over a payload fills cells for. Immutable; shared by all messages of a plan.
+#[derive(Clone, Debug)]
+pub struct PathSet {
+    nodes: Box<[Node]>,
+    paths: Box<[FieldPath]>,
+    root_slot: Option<SlotId>,
+}
+
+impl Default for PathSet {
+    /// The set without paths: a scan with it only validates and notes the top-level fields.
+    fn default() -> Self {
+        Self { nodes: Box::new([Node::default()]), paths: Box::default(), root_slot: None }
+    }
+}
+
+impl PathSet {
+    /// Number of paths, and so of slots and cells.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// Whether it has no path.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    /// The paths, by slot.
+    #[must_use]
+    pub fn paths(&self) -> &[FieldPath] {
+        &self.paths
+    }
+
+    /// The path of a slot of this set.
+    #[must_use]
+    pub fn path(&self, slot: SlotId) -> Option<&FieldPath> {
+        self.paths.get(usize::from(slot.0))
+    }
+
+    /// The slot of a path, if it is in the set.
+    #[must_use]
+    pub fn slot(&self, path: &FieldPath) -> Option<SlotId> {
+        let position = self.paths.iter().position(|candidate| candidate == path)?;
+        u16::try_from(position).ok().map(SlotId)
+    }
+
+    /// The slot of the whole payload.
+    pub(super) fn root_slot(&self) -> Option<SlotId> {
+        self.root_slot
+    }
+
+    pub(super) fn root(&self) -> &Node {
+        self.node(0)
+    }
+
+    pub(super) fn node(&self, id: u16) -> &Node {
+        &self.nodes[usize::from(id)]
+    }
+
+    pub(super) fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+}
+
+/// A place in payloads below which paths go on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Node {
+    children: Vec<Child>,
+    /// Children by length, first bytes, rest.
+    order: Box<[u32]>,
+    /// Children that can be array elements, by index.
+    pub(super) indexes: Box<[(u32, u32)]>,
+    /// Every slot below this node, for marking all of them as duplicate.
+    pub(super) below: Box<[SlotId]>,
+    /// Which key lengths occur, one bit each.
+    lengths: u64,
+}
+
+/// A key below a node.
+#[derive(Clone, Debug)]
+pub(super) struct Child {
+    prefix: u64,
+    length: u32,
+    slot: u16,
+    node: u16,
+    index: Option<u32>,
+    key: Box<[u8]>,
+}
+
+/// A key as it stands in a payload.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'a> {
+    /// Its text without quotes.
+    pub(super) text: &'a [u8],
+    /// Its first eight bytes, zero beyond its end.
+    pub(super) prefix: u64,
+    pub(super) is_escaped: bool,
+}
+
+impl Node {
+    pub(super) fn child(&self, at: u32) -> Option<&Child> {
+        self.children.get(at as usize)
+    }
+
+    /// The child of a key; `expected` says where to look first and is moved on.
+    #[inline(always)]
+    pub(super) fn find(&self, key: &Key<'_>, expected: &mut usize) -> Option<&Child> {
+        if let Some(child) = self.children.get(*expected)
+            && child.is(key)
+        {
+            *expected += 1;
+            return Some(child);
+        }
+        if self.lengths & length_bit(key.text.len()) == 0 && !key.is_escaped {
+            return None;
+        }
+        let found = self.find_anywhere(key)?;
+        *expected = found + 1;
+        self.children.get(found)
+    }
+
+    #[inline(never)]
+    fn find_anywhere(&self, key: &Key<'_>) -> Option<usize> {
+        if key.is_escaped {
+            return self.children.iter().position(|child| text::equals_escaped(key.text, &child.key));
+        }
+        if self.children.len() < BISECT_FROM {
+            return self.children.iter().position(|child| child.is(key));
+        }
+        let wanted = (key.text.len(), key.prefix, key.text);
+        let at = self.order.binary_search_by(|at| self.children[*at as usize].order().cmp(&wanted)).ok()?;
+        self.order.get(at).map(|child| *child as usize)
+    }
+}
+
+impl Child {
+    fn new(key: &str) -> Self {
+        let bytes = key.as_bytes();
+        Self {
+            prefix: swar::load_padded(bytes, 0),
+            length: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+            slot: NONE,
+            node: NONE,
+            index: array_index(key),
+            key: bytes.into(),
+        }
+    }
+
+    #[inline(always)]
+    fn is(&self, key: &Key<'_>) -> bool {
+        self.prefix == key.prefix
+            && self.length as usize == key.text.len()
+            && !key.is_escaped
+            && (key.text.len() <= 8 || *self.key == *key.text)
+    }
+
+    fn order(&self) -> (usize, u64, &[u8]) {
+        (self.key.len(), self.prefix, &self.key)
+    }
+
+    #[inline(always)]
+    pub(super) fn slot(&self) -> Option<SlotId> {
+        if self.slot == NONE { None } else { Some(SlotId(self.slot)) }
+    }
+
+    /// The node below, where paths go on.
+    #[inline(always)]
+    pub(super) fn node(&self) -> Option<u16> {
+        if self.node == NONE { None } else { Some(self.node) }
+    }
+}
+
+#[inline(always)]
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
+}
+
+/// A route names more paths than slots can number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyPaths;
+
+impl std::fmt::Display for TooManyPaths {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("A route names more than 65,535 fields.")
+    }
+}
+
+impl std::error::Error for TooManyPaths {}

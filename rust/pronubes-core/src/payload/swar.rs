@@ -1,0 +1,111 @@
+//! Eight bytes at a time in a register.
+//!
+//! Plant payloads have short strings and short numbers, for which one load and a few operations on a `u64` beat both a
+//! loop over bytes and wider vector registers (measured: an SSE2 scan was 1.5 times slower on 1.4 KB of machine state).
+//! Byte 0 of the text is the lowest byte of the word, whatever the machine's byte order.
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x80 * ONES;
+
+/// Eight bytes from `at`, or none where fewer are left.
+#[inline(always)]
+fn load(bytes: &[u8], at: usize) -> Option<u64> {
+    let chunk = bytes.get(at..)?.first_chunk::<8>()?;
+    Some(u64::from_le_bytes(*chunk))
+}
+
+/// Eight bytes from `at`; beyond the end they are zero.
+#[inline(always)]
+pub(super) fn load_padded(bytes: &[u8], at: usize) -> u64 {
+    match load(bytes, at) {
+        Some(word) => word,
+        None => load_tail(bytes, at),
+    }
+}
+
+/// The last, fewer than eight bytes: the last whole word shifted down, so that short payloads need no loop either.
+#[inline]
+fn load_tail(bytes: &[u8], at: usize) -> u64 {
+    let left = bytes.len().saturating_sub(at);
+    if left == 0 {
+        return 0;
+    }
+    match bytes.last_chunk::<8>() {
+        Some(chunk) => u64::from_le_bytes(*chunk) >> (64 - 8 * left.min(8)),
+        None => bytes.iter().skip(at).rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
+}
+
+/// Marks (bit 7) the bytes that end a run of plain string text: a quote, a backslash, a control character. The lowest
+/// mark is exact; marks above it may be false, since a subtraction borrows from the next byte.
+#[inline(always)]
+pub(super) fn string_stops(word: u64) -> u64 {
+    // `^ 2` moves the quote (0x22) to 0x20, beside the control characters, and moves nothing else below 0x21.
+    let quote_or_control = (word ^ (0x02 * ONES)).wrapping_sub(0x21 * ONES);
+    let backslash = (word ^ (0x5c * ONES)).wrapping_sub(ONES);
+    (quote_or_control | backslash) & !word & HIGHS
+}
+
+/// Marks (bit 7) the bytes that are no ASCII digit; each mark is exact.
+#[inline(always)]
+pub(super) fn non_digits(word: u64) -> u64 {
+    let offset = word ^ (0x30 * ONES);
+    ((offset & !HIGHS).wrapping_add(0x76 * ONES) | offset) & HIGHS
+}
+
+/// The index of the byte that the lowest mark stands for; 8 without a mark.
+#[inline(always)]
+pub(super) fn first_mark(marks: u64) -> usize {
+    (marks.trailing_zeros() / 8) as usize
+}
+
+/// The lowest `count` bytes of a word, at most eight.
+#[inline(always)]
+pub(super) fn low_bytes(word: u64, count: usize) -> u64 {
+    if count >= 8 { word } else { word & ((1 << (8 * count)) - 1) }
+}
+
+/// Whether any byte has its high bit set.
+#[inline(always)]
+pub(super) fn has_non_ascii(word: u64) -> bool {
+    word & HIGHS != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_marked_as_a_loop_would() {
+        for byte in 0..=255u8 {
+            for place in 0..8 {
+                let mut bytes = *b"abcdefgh";
+                bytes[place] = byte;
+                let stops = byte == b'"' || byte == b'\\' || byte < 0x20;
+                assert_eq!(
+                    first_mark(string_stops(u64::from_le_bytes(bytes))),
+                    if stops { place } else { 8 },
+                    "{byte}"
+                );
+                let mut bytes = *b"01234567";
+                bytes[place] = byte;
+                let stops = !byte.is_ascii_digit();
+                assert_eq!(first_mark(non_digits(u64::from_le_bytes(bytes))), if stops { place } else { 8 }, "{byte}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_text_reads_as_zeros() {
+        for length in 0..20 {
+            let bytes: Vec<u8> = (1..=length).collect();
+            for at in 0..=bytes.len() + 2 {
+                let mut expected = [0; 8];
+                for (to, from) in expected.iter_mut().zip(bytes.iter().skip(at)) {
+                    *to = *from;
+                }
+                assert_eq!(load_padded(&bytes, at), u64::from_le_bytes(expected), "{length} {at}");
+            }
+        }
+    }
+}
