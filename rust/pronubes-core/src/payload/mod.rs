@@ -9,9 +9,11 @@ pub mod path;
 pub mod path_set;
 mod swar;
 pub mod text;
+pub mod write;
 
 pub use cell::{Cell, Kind, LiteralId, Raw, SlotId, Span, TextArena};
 pub use json::{Field, Scan, scan};
 pub use limits::{Fault, Limits};
 pub use path::{FieldPath, PathError, PathErrorKind};
 pub use path_set::{PathSet, PathSetBuilder, TooManyPaths};
+pub use write::ObjectWriter;
