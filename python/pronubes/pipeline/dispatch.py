@@ -1,0 +1,158 @@
+"""Between the engine and everything that waits: what a call into the engine leaves to do is done here.
+
+Rules of this file:
+
+1. Every call into the engine that can leave work goes through `Dispatcher.do`, on the event loop's thread.
+2. Nothing here runs once per message: a call stands for a chunk or a batch.
+3. Nothing here waits: it writes to transports, sets flags and schedules one timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pronubes.telemetry import emit, events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pronubes._core import Pipeline, Work
+    from pronubes.connectors.mqtt import MqttLink
+
+__all__ = ["Dispatcher"]
+
+REFUSALS = frozenset({"refused", "subscribe_refused", "publish_refused"})
+
+
+class Dispatcher:
+    """Carries out the engine's `Work`.
+
+    Args:
+        engine: The engine.
+        clock: Nanoseconds since 1970 (UTC).
+        settle: Called with (source, position, whether delivered) when a position of a batch source is done.
+    """
+
+    def __init__(self, engine: Pipeline, clock: Callable[[], int], settle: Callable[[str, int, bool], None]) -> None:
+        self.engine = engine
+        self._clock = clock
+        self._settle = settle
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ns = 0
+        self.links: dict[int, MqttLink] = {}
+        self.names: dict[int, str] = {}
+        self.sources: dict[str, MqttLink] = {}
+        self.held: set[str] = set()
+        self.is_free: dict[str, asyncio.Event] = {}
+        self.is_sink_ready: dict[str, asyncio.Event] = {}
+        self.is_hook_ready: dict[int, asyncio.Event] = {}
+        self.is_tap_ready: dict[int, asyncio.Event] = {}
+        self.is_quarantine_ready = asyncio.Event()
+
+    # The driver of MQTT links
+
+    def opened(self, connection: int) -> None:
+        """See `connectors.mqtt.Driver`."""
+        self.do(self.engine.opened(connection, now_ns=self._clock()))
+
+    def received(self, connection: int, buffer: bytearray, size: int) -> None:
+        """See `connectors.mqtt.Driver`. Once per chunk: the hot path's only Python."""
+        work = self.engine.received(connection, buffer, size, now_ns=self._clock())
+        if work is not None:
+            self.do(work)
+
+    def closed(self, connection: int) -> None:
+        """See `connectors.mqtt.Driver`."""
+        self.do(self.engine.closed(connection, now_ns=self._clock()))
+
+    def writable(self, connection: int, *, is_writable: bool) -> None:
+        """See `connectors.mqtt.Driver`."""
+        self.do(self.engine.writable(connection, is_writable=is_writable, now_ns=self._clock()))
+
+    # What is left to do
+
+    def do(self, work: Work | None) -> None:
+        """Carry out what a call left to do."""
+        if work is None:
+            return
+        links = self.links
+        for connection, data in work.writes:
+            links[connection].write(data)
+        deadline_ns = work.deadline_ns
+        if deadline_ns is not None:
+            self._schedule(deadline_ns)
+        if work.more:
+            self._do_more(work)
+
+    def _do_more(self, work: Work) -> None:
+        for source in work.pause:
+            self._hold(source)
+        for source in work.resume:
+            self._release(source)
+        for sink in work.ready_sinks:
+            _set(self.is_sink_ready, sink)
+        for hook in work.ready_hooks:
+            _set(self.is_hook_ready, hook)
+        for tap in work.ready_taps:
+            _set(self.is_tap_ready, tap)
+        if work.ready_quarantine:
+            self.is_quarantine_ready.set()
+        for source, position, is_delivered in work.settled:
+            self._settle(source, position, is_delivered)
+        for connection, code, detail in work.events:
+            self._tell(connection, code, detail)
+        for connection, code, sentence, _reconnect in work.closes:
+            self.links[connection].close(f"{sentence} ({code})", is_refusal=code in REFUSALS)
+
+    def _hold(self, source: str) -> None:
+        self.held.add(source)
+        if source in self.sources:
+            self.sources[source].hold()
+        if source in self.is_free:
+            self.is_free[source].clear()
+
+    def _release(self, source: str) -> None:
+        self.held.discard(source)
+        if source in self.sources:
+            self.sources[source].release()
+        if source in self.is_free:
+            self.is_free[source].set()
+
+    def _tell(self, connection: int, code: str, detail: str) -> None:
+        link = self.links[connection]
+        if code == "connected":
+            link.settled_in()
+            emit(events.Connected(connector=link.name, address=link.address, session=detail or None))
+        elif code == "subscribe_refused":
+            emit(events.SubscriptionRefused(connector=link.name, filter=detail, error=code))
+        elif code not in {"subscribed", "refused", "disconnected"}:
+            emit(events.BrokerNotice(connector=link.name, code=code, detail=detail))
+
+    # One timer for all sessions and queues
+
+    def _schedule(self, deadline_ns: int) -> None:
+        if self._timer is not None and self._timer_ns <= deadline_ns:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_ns = deadline_ns
+        delay_s = max(0.0, (deadline_ns - self._clock()) / 1e9)
+        self._timer = self._loop.call_later(delay_s, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        self.do(self.engine.advance(now_ns=self._clock()))
+
+    def stop(self) -> None:
+        """Cancel the timer: the node is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _set(flags: Mapping[str, asyncio.Event] | Mapping[int, asyncio.Event], key: str | int) -> None:
+    flag = flags.get(key)  # type: ignore[call-overload]  # both maps are asked with their own kind of key
+    if flag is not None:
+        flag.set()
