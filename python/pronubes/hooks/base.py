@@ -1,0 +1,116 @@
+"""How a hook is declared, and what it does with one batch.
+
+`@pronubes.transform` marks a function that takes a `Batch` (columns) or a `Message` (one at a time): the annotation of its parameter
+decides. A function without annotation takes a batch. Either way the interpreter is entered once per batch.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+
+from pronubes.batch import Batch
+from pronubes.message import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pronubes import _core
+
+__all__ = ["Hook", "HookOutputError", "HookResult", "transform"]
+
+_MARK = "__pronubes_transform__"
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
+
+class HookOutputError(TypeError):
+    """A hook returned something that its form does not allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookResult:
+    """What one batch became.
+
+    Attributes:
+        changes: The keyword arguments for the engine's `hook_done`.
+        failed: Messages that the hook raised on, by index, with the exception as text; they go to quarantine.
+    """
+
+    changes: Mapping[str, Any]  # Any: arrays and lists, checked by the engine
+    failed: Mapping[int, str] = field(default_factory=dict)
+
+
+def transform(function: _Function) -> _Function:
+    """Declare a hook; name it in a route as `python: module:function`.
+
+    A function on a `Batch` returns a `Batch` made from it. A function on a `Message` returns the new payload (bytes, or anything that orjson can
+    write), a `Message` with another topic, or None to drop the message. What raises goes to quarantine: the whole batch in the
+    first form, that message alone in the second.
+    """
+    setattr(function, _MARK, _form(function))
+    return function
+
+
+def _form(function: Callable[..., Any]) -> str:
+    parameters = list(inspect.signature(function).parameters.values())
+    annotation = parameters[0].annotation if parameters else inspect.Parameter.empty
+    name = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    return "message" if name.rpartition(".")[2] == "Message" else "batch"
+
+
+class Hook:
+    """A declared function, ready to run.
+
+    Args:
+        name: `module:function`, as the configuration names it.
+        function: The function.
+    """
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        self.name = name
+        self._function = function
+        self._is_per_message = getattr(function, _MARK, "batch") == "message"
+
+    def run(self, batch: _core.Batch) -> HookResult:
+        """Run the function on a batch. Called on a worker thread.
+
+        Raises:
+            HookOutputError: The function returned something that its form does not allow.
+            BaseException: Whatever the user's function raises (batch form).
+        """
+        if self._is_per_message:
+            return self._run_messages(batch)
+        result = self._function(Batch(batch))
+        if not isinstance(result, Batch) or len(result) != len(batch):
+            raise HookOutputError(f"`{self.name}` returned {_kind(result)}; expected a Batch made from the one that it got.")
+        try:
+            return HookResult(result.result())
+        except (TypeError, ValueError) as error:
+            raise HookOutputError(str(error)) from error
+
+    def _run_messages(self, batch: _core.Batch) -> HookResult:
+        count = len(batch)
+        payloads: list[bytes | None] = [None] * count
+        topics: list[str | None] = [None] * count
+        keep = bytearray(b"\x01" * count)
+        failed: dict[int, str] = {}
+        function = self._function
+        for index, (topic, payload) in enumerate(zip(batch.topics(), batch.payloads(), strict=True)):
+            try:
+                result = function(Message(topic, payload))
+                if result is None:
+                    keep[index] = 0
+                elif isinstance(result, Message):
+                    topics[index], payloads[index] = result.topic, result.payload
+                else:
+                    payloads[index] = result if isinstance(result, bytes) else orjson.dumps(result)
+            except Exception as error:  # noqa: BLE001 - the user's code may raise anything; the message goes to quarantine with it
+                failed[index] = f"{type(error).__name__}: {error}"
+        return HookResult({"payloads": payloads, "topics": topics, "keep": keep}, failed)
+
+
+def _kind(value: object) -> str:
+    return f"a Batch of {len(value)} messages" if isinstance(value, Batch) else f"`{type(value).__name__}`"
