@@ -19,6 +19,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectorError",
     "EndOfInput",
+    "HookUnavailable",
     "NotConnected",
     "PronubesError",
     "SecretUnavailable",
@@ -70,6 +71,20 @@ class SecretUnavailable(PronubesError):
     def __init__(self, reference: str, why: str) -> None:
         self.reference = reference
         super().__init__(f"The secret `{reference}` is not available: {why}")
+
+
+class HookUnavailable(PronubesError):
+    """A hook of the configuration cannot be loaded.
+
+    Attributes:
+        name: `module:function`, as the configuration names it.
+        why: What is wrong.
+    """
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self.why = why
+        super().__init__(f"The hook `{name}` cannot be loaded: {why}.")
 
 
 class UnknownConnector(PronubesError, LookupError):

@@ -12,6 +12,8 @@ from typing import ClassVar, Literal
 import structlog
 
 __all__ = [
+    "BrokerNotice",
+    "ClockStepped",
     "ConnectionLost",
     "ConnectionRefused",
     "Connected",
@@ -76,6 +78,7 @@ class NodeStopped(Event):
     """The last event of a node."""
 
     sentence = "The node has stopped."
+    node: str
     received: int
     delivered: int
     quarantined: int
@@ -99,7 +102,7 @@ class ConnectionLost(Event):
     sentence = "The connection was lost; trying again until it is back."
     level = "warning"
     connector: str
-    address: str
+    address: str | None
     error: str
     retry_s: float
 
@@ -125,6 +128,26 @@ class SubscriptionRefused(Event):
     connector: str
     filter: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerNotice(Event):
+    """A broker said something that a person may want to know."""
+
+    sentence = "The broker sent a notice."
+    level = "warning"
+    connector: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStepped(Event):
+    """Somebody, or time synchronisation at boot, set the clock."""
+
+    sentence = "The system clock was set; times of messages follow it, timers do not."
+    level = "warning"
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +198,6 @@ class HookBroken(Event):
     sentence = "A Python hook failed; its messages are in quarantine and the route goes on."
     level = "error"
     hook: str
-    route: str
     count: int
     reason: str
     error: str

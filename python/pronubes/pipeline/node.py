@@ -1,0 +1,253 @@
+"""A node: one configuration running on one event loop.
+
+    node = Node(plan)
+    await node.run()            # until `stop()`
+
+One task group owns every task. The order of an end is always the same: sources first, then what is inside goes out, then sinks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import TYPE_CHECKING
+
+import orjson
+
+from pronubes._core import Pipeline
+from pronubes.connectors.base import ConnectorContext
+from pronubes.hooks.registry import load as load_hook
+from pronubes.pipeline.backoff import Backoff
+from pronubes.pipeline.clock import Clock
+from pronubes.pipeline.dispatch import Dispatcher
+from pronubes.pipeline.egress import Egress
+from pronubes.pipeline.hooking import HookRunner
+from pronubes.pipeline.ingress import Ingress
+from pronubes.quarantine import QuarantineFile
+from pronubes.telemetry import emit, events
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from pronubes.pipeline.plan import NodePlan
+
+__all__ = ["Node"]
+
+GRACE_S = 10.0
+"""How long an end waits for what is under way."""
+QUARANTINE_BYTES = 1024 * 1024
+
+
+class Node:
+    """Runs a plan.
+
+    Args:
+        plan: What to run.
+        clock: Nanoseconds since 1970 (UTC).
+        grace_s: How long an end waits for what is under way, in seconds.
+        seed: For the jitter of reconnects; None draws one.
+    """
+
+    def __init__(self, plan: NodePlan, *, clock: Clock | None = None, grace_s: float = GRACE_S, seed: int | None = None) -> None:
+        self.plan = plan
+        self.clock = clock if clock is not None else Clock()
+        self.is_running = asyncio.Event()
+        self._grace_s = grace_s
+        self._random = random.Random(seed)  # noqa: S311 - jitter, no secret
+        self._stop = asyncio.Event()
+        self._stop_cause = "stop"
+        self._leave_now = asyncio.Event()
+        self._ingress: dict[str, Ingress] = {}
+        self._egress: dict[str, Egress] = {}
+        self._hooks: dict[int, HookRunner] = {}
+        self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._dispatcher: Dispatcher | None = None
+        self.quarantine = QuarantineFile(plan.data_dir / "quarantine.ndjson")
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """The running engine's dispatcher. Only while the node runs."""
+        if self._dispatcher is None:
+            raise RuntimeError("The node does not run yet; wait for `is_running`.")
+        return self._dispatcher
+
+    @property
+    def engine(self) -> Pipeline:
+        """The running engine. Only while the node runs."""
+        return self.dispatcher.engine
+
+    def status(self) -> dict[str, Any]:  # Any: a JSON document
+        """Return the ledgers, queues and connections."""
+        document: dict[str, Any] = orjson.loads(self.engine.status(now_ns=self.clock()))
+        document["node"] = self.plan.name
+        return document
+
+    def stop(self, cause: str = "stop") -> None:
+        """Begin to end: sources first, what is inside goes out, then sinks. A second call leaves at once."""
+        if self._stop.is_set():
+            self._leave_now.set()
+        self._stop_cause = cause
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Run until `stop`, or until every source has ended.
+
+        Raises:
+            HookUnavailable: A hook of the configuration cannot be loaded.
+        """
+        began_s = time.perf_counter()
+        plan = self.plan
+        hooks = [load_hook(name, base_dir=plan.base_dir) for name, _ in plan.hooks]
+        engine = Pipeline(plan.spec, plan.node, now_ns=self.clock())
+        self._dispatcher = Dispatcher(engine, self.clock, self._settle)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                self._start_hooks(hooks)
+                self._start_sinks()
+                self._start_links()
+                self._start_sources()
+                self._start(("node", "quarantine"), self._keep_quarantine())
+                self._start(("node", "clock"), self._follow_clock())
+                emit(
+                    events.NodeStarted(
+                        node=plan.name,
+                        routes=len(plan.routes),
+                        sources=len(plan.sources),
+                        sinks=len(plan.sinks),
+                        start_ms=round((time.perf_counter() - began_s) * 1000, 1),
+                    )
+                )
+                self.is_running.set()
+                await self._until_end()
+                await self._drain()
+                for task in self._tasks.values():
+                    task.cancel()
+        finally:
+            self._dispatcher.stop()
+            self._tell_end()
+
+    # Starting
+
+    def _start(self, key: tuple[str, str], work: Coroutine[Any, Any, None]) -> None:
+        if self._group is None:
+            raise RuntimeError("The node does not run.")
+        self._tasks[key] = self._group.create_task(work, name=" ".join(key))
+
+    def _context(self, name: str) -> ConnectorContext:
+        return ConnectorContext(
+            name=name, node=self.plan.name, base_dir=self.plan.base_dir, data_dir=self.plan.data_dir, now_ns=self.clock, random=self._random
+        )
+
+    def _start_hooks(self, hooks: list[Any]) -> None:  # Any: hooks.Hook
+        for number, (hook, (_, timeout_s)) in enumerate(zip(hooks, self.plan.hooks, strict=True)):
+            runner = HookRunner(number, hook, timeout_s=timeout_s, dispatcher=self.dispatcher, clock=self.clock)
+            self._hooks[number] = runner
+            self.dispatcher.is_hook_ready[number] = runner.is_ready
+            self._start(("hook", str(number)), runner.run())
+
+    def _start_links(self) -> None:
+        from pronubes.connectors.mqtt import MqttLink
+
+        for connection, side, name in self.engine.connections():
+            if connection in self.dispatcher.links:
+                continue
+            planned = self.plan.sources[name] if side == "source" else self.plan.sinks[name]
+            link = MqttLink(
+                name, connection, planned.options, base_dir=self.plan.base_dir, driver=self.dispatcher, pauses=Backoff(self._random)
+            )
+            self.dispatcher.links[connection] = link
+            if side == "source":
+                self.dispatcher.sources[name] = link
+            self._start((f"mqtt {side}", name), link.run())
+
+    def _start_sources(self) -> None:
+        for name, planned in self.plan.sources.items():
+            if planned.connector.plane == "batch" and name not in self._ingress:
+                source = planned.connector.create(planned.options, self._context(name))
+                ingress = Ingress(name, source, dispatcher=self.dispatcher, clock=self.clock, randomness=self._random)
+                self._ingress[name] = ingress
+                self.dispatcher.is_free[name] = ingress.is_free
+                self._start(("source", name), ingress.run())
+
+    def _start_sinks(self) -> None:
+        for name, planned in self.plan.sinks.items():
+            if planned.connector.plane == "batch" and name not in self._egress:
+                sink = planned.connector.create(planned.options, self._context(name))
+                egress = Egress(name, sink, dispatcher=self.dispatcher, clock=self.clock, randomness=self._random)
+                self._egress[name] = egress
+                self.dispatcher.is_sink_ready[name] = egress.is_ready
+                self._start(("sink", name), egress.run())
+
+    # Running
+
+    def _settle(self, source: str, position: int, is_delivered: bool) -> None:  # noqa: FBT001 - the dispatcher's callback
+        ingress = self._ingress.get(source)
+        if ingress is not None:
+            ingress.settle(position, is_delivered=is_delivered)
+
+    async def _keep_quarantine(self) -> None:
+        ready = self.dispatcher.is_quarantine_ready
+        backoff = Backoff(self._random)
+        while True:
+            ready.clear()
+            batch = self.engine.take_quarantine(max_bytes=QUARANTINE_BYTES)
+            if batch is None:
+                await ready.wait()
+                continue
+            try:
+                await asyncio.to_thread(self.quarantine.append, batch.ndjson())
+            except OSError as error:
+                self.engine.retry_quarantine(batch.id)
+                pause_s = backoff.next_s()
+                if backoff.is_worth_telling():
+                    emit(events.QuarantineFull(path=str(self.quarantine.path), error=str(error)))
+                await asyncio.sleep(pause_s)
+            else:
+                backoff.reset()
+                self.dispatcher.do(self.engine.confirm_quarantine(batch.id, now_ns=self.clock()))
+
+    async def _follow_clock(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            step_ns = self.clock.follow()
+            if step_ns:
+                emit(events.ClockStepped(seconds=round(step_ns / 1e9, 3)))
+                self.dispatcher.do(self.engine.advance(now_ns=self.clock()))
+
+    async def _until_end(self) -> None:
+        """Wait for `stop`; a node whose sources have all ended ends as well (files and standard input do, brokers never)."""
+        while not self._stop.is_set():
+            has_links = any(planned.connector.plane == "bytes" for planned in self.plan.sources.values())
+            if self._ingress and not has_links and all(ingress.has_ended for ingress in self._ingress.values()):
+                self.stop("every source has ended")
+                return
+            try:
+                async with asyncio.timeout(0.1 if self._ingress and not has_links else None):
+                    await self._stop.wait()
+            except TimeoutError:
+                continue
+
+    # Ending
+
+    async def _drain(self) -> None:
+        emit(events.NodeDraining(cause=self._stop_cause, grace_s=self._grace_s))
+        for name in self._ingress:
+            self._tasks["source", name].cancel()
+        self.dispatcher.do(self.engine.stop_sources(now_ns=self.clock()))
+        for egress in self._egress.values():
+            egress.drain()
+        deadline = time.monotonic() + self._grace_s
+        while not self.engine.drained() and time.monotonic() < deadline and not self._leave_now.is_set():
+            self.dispatcher.do(self.engine.advance(now_ns=self.clock()))
+            await asyncio.sleep(0.005)
+        self.dispatcher.do(self.engine.disconnect(now_ns=self.clock()))
+        await asyncio.gather(*(link.leave(within_s=2.0) for link in self.dispatcher.links.values()))
+
+    def _tell_end(self) -> None:
+        ledger = self.status()
+        emit(events.NodeStopped(node=self.plan.name, received=ledger["totals"]["received"], delivered=ledger["totals"]["delivered"],
+                                quarantined=ledger["totals"]["quarantined"], buffered=ledger["totals"]["buffered"]))
