@@ -133,6 +133,7 @@ class MqttLink:
 
     Args:
         name: The connector's name in the configuration.
+        side: `source` or `sink`.
         connection: The engine's number for it.
         options: Its options.
         base_dir: The folder against which relative certificate paths count.
@@ -141,9 +142,10 @@ class MqttLink:
     """
 
     def __init__(
-        self, name: str, connection: int, options: MqttOptions, *, base_dir: Path, driver: Driver, pauses: Pauses
+        self, name: str, side: str, connection: int, options: MqttOptions, *, base_dir: Path, driver: Driver, pauses: Pauses
     ) -> None:
         self.name = name
+        self.side = side
         self.connection = connection
         self._options = options
         self._base_dir = base_dir

@@ -38,11 +38,17 @@ class HookRunner:
         self._worker = HookWorker(hook, timeout_s=timeout_s)
         self._dispatcher = dispatcher
         self._clock = clock
+        self._is_over = False
+
+    def finish(self) -> None:
+        """Return from `run` after the batch under way."""
+        self._is_over = True
+        self.is_ready.set()
 
     async def run(self) -> None:
-        """Run batches until cancelled."""
+        """Run batches until `finish`, or until cancelled."""
         try:
-            while True:
+            while not self._is_over:
                 self.is_ready.clear()
                 batch = self._dispatcher.engine.take_hook(self.number, max_rows=BATCH_ROWS, now_ns=self._clock())
                 if batch is None:

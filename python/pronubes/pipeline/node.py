@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
+    from pronubes.hooks import Hook
     from pronubes.pipeline.plan import NodePlan
 
 __all__ = ["Node"]
@@ -59,10 +60,10 @@ class Node:
         self._stop = asyncio.Event()
         self._stop_cause = "stop"
         self._leave_now = asyncio.Event()
-        self._ingress: dict[str, Ingress] = {}
-        self._egress: dict[str, Egress] = {}
-        self._hooks: dict[int, HookRunner] = {}
-        self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self.ingress: dict[str, Ingress] = {}
+        self.egress: dict[str, Egress] = {}
+        self.hooks: dict[int, HookRunner] = {}
+        self.tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._dispatcher: Dispatcher | None = None
         self.quarantine = QuarantineFile(plan.data_dir / "quarantine.ndjson")
@@ -106,12 +107,12 @@ class Node:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                self._start_hooks(hooks)
-                self._start_sinks()
-                self._start_links()
-                self._start_sources()
-                self._start(("node", "quarantine"), self._keep_quarantine())
-                self._start(("node", "clock"), self._follow_clock())
+                self.start_hooks(hooks)
+                self.start_sinks()
+                self.start_links()
+                self.start_sources()
+                self.start(("node", "quarantine"), self._keep_quarantine())
+                self.start(("node", "clock"), self._follow_clock())
                 emit(
                     events.NodeStarted(
                         node=plan.name,
@@ -124,7 +125,7 @@ class Node:
                 self.is_running.set()
                 await self._until_end()
                 await self._drain()
-                for task in self._tasks.values():
+                for task in self.tasks.values():
                     task.cancel()
         finally:
             self._dispatcher.stop()
@@ -132,24 +133,27 @@ class Node:
 
     # Starting
 
-    def _start(self, key: tuple[str, str], work: Coroutine[Any, Any, None]) -> None:
+    def start(self, key: tuple[str, str], work: Coroutine[Any, Any, None]) -> None:
+        """Start a task of this node under a key, so that it can be ended by it."""
         if self._group is None:
             raise RuntimeError("The node does not run.")
-        self._tasks[key] = self._group.create_task(work, name=" ".join(key))
+        self.tasks[key] = self._group.create_task(work, name=" ".join(key))
 
     def _context(self, name: str) -> ConnectorContext:
         return ConnectorContext(
             name=name, node=self.plan.name, base_dir=self.plan.base_dir, data_dir=self.plan.data_dir, now_ns=self.clock, random=self._random
         )
 
-    def _start_hooks(self, hooks: list[Any]) -> None:  # Any: hooks.Hook
+    def start_hooks(self, hooks: list[Hook]) -> None:
+        """Start a runner per hook of the plan."""
         for number, (hook, (_, timeout_s)) in enumerate(zip(hooks, self.plan.hooks, strict=True)):
             runner = HookRunner(number, hook, timeout_s=timeout_s, dispatcher=self.dispatcher, clock=self.clock)
-            self._hooks[number] = runner
+            self.hooks[number] = runner
             self.dispatcher.is_hook_ready[number] = runner.is_ready
-            self._start(("hook", str(number)), runner.run())
+            self.start(("hook", str(number)), runner.run())
 
-    def _start_links(self) -> None:
+    def start_links(self) -> None:
+        """Start a link for every MQTT connection of the engine that has none."""
         from pronubes.connectors.mqtt import MqttLink
 
         for connection, side, name in self.engine.connections():
@@ -157,35 +161,37 @@ class Node:
                 continue
             planned = self.plan.sources[name] if side == "source" else self.plan.sinks[name]
             link = MqttLink(
-                name, connection, planned.options, base_dir=self.plan.base_dir, driver=self.dispatcher, pauses=Backoff(self._random)
+                name, side, connection, planned.options, base_dir=self.plan.base_dir, driver=self.dispatcher, pauses=Backoff(self._random)
             )
             self.dispatcher.links[connection] = link
             if side == "source":
                 self.dispatcher.sources[name] = link
-            self._start((f"mqtt {side}", name), link.run())
+            self.start((f"mqtt {side}", name), link.run())
 
-    def _start_sources(self) -> None:
+    def start_sources(self) -> None:
+        """Start every batch source of the plan that does not run."""
         for name, planned in self.plan.sources.items():
-            if planned.connector.plane == "batch" and name not in self._ingress:
+            if planned.connector.plane == "batch" and name not in self.ingress:
                 source = planned.connector.create(planned.options, self._context(name))
                 ingress = Ingress(name, source, dispatcher=self.dispatcher, clock=self.clock, randomness=self._random)
-                self._ingress[name] = ingress
+                self.ingress[name] = ingress
                 self.dispatcher.is_free[name] = ingress.is_free
-                self._start(("source", name), ingress.run())
+                self.start(("source", name), ingress.run())
 
-    def _start_sinks(self) -> None:
+    def start_sinks(self) -> None:
+        """Start every batch sink of the plan that does not run."""
         for name, planned in self.plan.sinks.items():
-            if planned.connector.plane == "batch" and name not in self._egress:
+            if planned.connector.plane == "batch" and name not in self.egress:
                 sink = planned.connector.create(planned.options, self._context(name))
                 egress = Egress(name, sink, dispatcher=self.dispatcher, clock=self.clock, randomness=self._random)
-                self._egress[name] = egress
+                self.egress[name] = egress
                 self.dispatcher.is_sink_ready[name] = egress.is_ready
-                self._start(("sink", name), egress.run())
+                self.start(("sink", name), egress.run())
 
     # Running
 
     def _settle(self, source: str, position: int, is_delivered: bool) -> None:  # noqa: FBT001 - the dispatcher's callback
-        ingress = self._ingress.get(source)
+        ingress = self.ingress.get(source)
         if ingress is not None:
             ingress.settle(position, is_delivered=is_delivered)
 
@@ -222,11 +228,11 @@ class Node:
         """Wait for `stop`; a node whose sources have all ended ends as well (files and standard input do, brokers never)."""
         while not self._stop.is_set():
             has_links = any(planned.connector.plane == "bytes" for planned in self.plan.sources.values())
-            if self._ingress and not has_links and all(ingress.has_ended for ingress in self._ingress.values()):
+            if self.ingress and not has_links and all(ingress.has_ended for ingress in self.ingress.values()):
                 self.stop("every source has ended")
                 return
             try:
-                async with asyncio.timeout(0.1 if self._ingress and not has_links else None):
+                async with asyncio.timeout(0.1 if self.ingress and not has_links else None):
                     await self._stop.wait()
             except TimeoutError:
                 continue
@@ -235,10 +241,10 @@ class Node:
 
     async def _drain(self) -> None:
         emit(events.NodeDraining(cause=self._stop_cause, grace_s=self._grace_s))
-        for name in self._ingress:
-            self._tasks["source", name].cancel()
+        for name in self.ingress:
+            self.tasks["source", name].cancel()
         self.dispatcher.do(self.engine.stop_sources(now_ns=self.clock()))
-        for egress in self._egress.values():
+        for egress in self.egress.values():
             egress.drain()
         deadline = time.monotonic() + self._grace_s
         while not self.engine.drained() and time.monotonic() < deadline and not self._leave_now.is_set():
