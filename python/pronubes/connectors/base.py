@@ -35,6 +35,7 @@ __all__ = [
     "ConnectorContext",
     "Dtype",
     "EndOfInput",
+    "LineFormat",
     "NotConnected",
     "Plane",
     "SendRejected",
@@ -58,16 +59,36 @@ class Settlement(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineFormat:
+    """How messages stand in JSON lines.
+
+    Attributes:
+        topic_field: The field with the topic; None: the whole line is the payload.
+        payload_field: The field with the payload.
+        time_field: The field with the source's time in nanoseconds, where a line has it.
+        topic: The topic of lines that have none.
+    """
+
+    topic_field: str | None = "topic"
+    payload_field: str = "payload"
+    time_field: str | None = "time_ns"
+    topic: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceBatch:
     """Messages that a source hands in: columns of equal length, in the order in which they happened.
 
-    A source either has payloads, or it has values: then the engine writes each row as one JSON object
-    (`{"value": .., "quality": .., "timestamp_ms": .., "unit": ..}`) and leaves out what is None, but for the value, which becomes null.
+    A source has one of three: payloads; or values, and the engine writes each row as one JSON object (`{"value": .., "quality": ..,
+    "timestamp_ms": .., "unit": ..}`) and leaves out what is None, but for the value, which becomes null; or JSON lines, and the engine cuts
+    topics and payloads out of them.
 
     Attributes:
         topics: One topic per message, legal as an MQTT topic name.
-        payloads: One payload per message; or None when `values` is given.
-        values: One value per message; or None when `payloads` is given.
+        payloads: One payload per message.
+        values: One value per message.
+        lines: Whole JSON lines, without `topics`.
+        line_format: Beside `lines`: where topics and payloads stand in them.
         qualities: Beside `values`: `GOOD`, `UNCERTAIN`, `BAD` or a more exact name.
         units: Beside `values`: UCUM codes.
         source_ns: When each value was true at the source, in nanoseconds since 1970 (UTC); None where the source does not say.
@@ -77,6 +98,8 @@ class SourceBatch:
     topics: Sequence[str]
     payloads: Sequence[bytes] | None = None
     values: Sequence[float | int | bool | str | None] | None = None
+    lines: bytes | None = None
+    line_format: LineFormat | None = None
     qualities: Sequence[str | None] | None = None
     units: Sequence[str | None] | None = None
     source_ns: Sequence[int | None] | None = None
@@ -84,16 +107,19 @@ class SourceBatch:
 
     def __post_init__(self) -> None:
         """Check that there is one content and that all columns are equally long."""
-        if (self.payloads is None) == (self.values is None):
-            raise ValueError("A SourceBatch has either `payloads` or `values`.")
+        if sum(content is not None for content in (self.payloads, self.values, self.lines)) != 1:
+            raise ValueError("A SourceBatch has one of `payloads`, `values` and `lines`.")
+        if (self.lines is None) != (self.line_format is None):
+            raise ValueError("`lines` and `line_format` belong together.")
         for name in ("payloads", "values", "qualities", "units", "source_ns"):
             side = getattr(self, name)
             if side is not None and len(side) != len(self.topics):
                 raise ValueError(f"`{name}` has {len(side)} items, `topics` has {len(self.topics)}.")
 
-    def __len__(self) -> int:
-        """Return the number of messages."""
-        return len(self.topics)
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is handed in."""
+        return not self.topics and not self.lines
 
 
 class SinkBatch(Protocol):

@@ -110,7 +110,7 @@ class Ingress:
             if is_first:
                 self._backoff.reset()
                 is_first = False
-            if len(batch):
+            if not batch.is_empty:
                 self._push(batch)
             await asyncio.sleep(0)
 
@@ -121,7 +121,19 @@ class Ingress:
             self._next_position += 1
             self._positions.append((position, batch.position))
         engine = self._dispatcher.engine
-        if batch.payloads is not None:
+        if batch.lines is not None and batch.line_format is not None:
+            form = batch.line_format
+            work = engine.push_lines(
+                self.name,
+                batch.lines,
+                topic_field=form.topic_field,
+                payload_field=form.payload_field,
+                time_field=form.time_field,
+                topic=form.topic,
+                position=position,
+                now_ns=self._clock(),
+            )
+        elif batch.payloads is not None:
             work = engine.push(
                 self.name, batch.topics, batch.payloads, source_ns=batch.source_ns, position=position, now_ns=self._clock()
             )
