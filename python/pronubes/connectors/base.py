@@ -4,8 +4,9 @@ A connector module offers a source, a sink or both. It describes each by a `Sour
 are, where its class is) under an entry point, and the pipeline makes one object per configured source or sink. Connectors see
 these interfaces, `pronubes.errors` and nothing of the pipeline.
 
-Two planes: a connector of the `batch` plane implements `BatchSource` or `BatchSink` below. The `bytes` plane is a Rust session
-fused with the router and driven by an asyncio protocol; MQTT is the one connector of it.
+Planes: a connector of the `batch` plane implements `BatchSource` or `BatchSink` below. The `bytes` plane is a Rust session fused with the
+router and driven by an asyncio protocol; MQTT is the one connector of it. A sink of the `view` plane gets no messages at all: the engine keeps
+the newest value per topic for it, and it looks (`ViewSink`); the live page is one.
 
 Rules for every connector:
 
@@ -24,7 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pronubes.errors import BackOff, EndOfInput, NotConnected, SendRejected
 
@@ -35,6 +36,7 @@ __all__ = [
     "ConnectorContext",
     "Dtype",
     "EndOfInput",
+    "EngineView",
     "LineFormat",
     "NotConnected",
     "Plane",
@@ -42,10 +44,11 @@ __all__ = [
     "Settlement",
     "SinkBatch",
     "SourceBatch",
+    "ViewSink",
     "WriteResult",
 ]
 
-Plane = Literal["batch", "bytes"]
+Plane = Literal["batch", "bytes", "view"]
 Dtype = Literal["f64", "i64", "bool", "text", "json", "binary"]
 
 
@@ -247,3 +250,36 @@ class BatchSink(Protocol):
 
     async def close(self) -> None:
         """Flush and release everything. Called once after every `open`, also after a failed one; must not raise."""
+
+
+class EngineView(Protocol):
+    """What a `ViewSink` may look at. Calls are cheap and made from the event loop; what they return is bounded by their arguments."""
+
+    def changes(self, since: int, *, limit: int) -> bytes:
+        """Return as JSON what changed in this sink's table of newest values after the sequence number `since`, oldest change first:
+        `{"sequence", "more", "topics", "values": [{"topic", "payload" | "text" | "base64", "time_ns", "first_ns", "count", "sequence"}]}`.
+        """
+
+    def watch(self, topic: str, *, points: int) -> None:
+        """Begin to keep the newest numbers of a topic (at most `points`)."""
+
+    def points(self, topic: str, *, since_ns: int) -> bytes:
+        """Return the kept numbers of a watched topic as JSON: `[[time_ns, number], ..]`."""
+
+    def status(self) -> dict[str, Any]:  # Any: a JSON document
+        """Return the node's ledgers, queues and connections."""
+
+    def quarantined(self) -> list[dict[str, Any]]:  # Any: JSON documents
+        """Return the newest quarantined messages (some hundred at most), newest first."""
+
+
+@runtime_checkable
+class ViewSink(Protocol):
+    """A sink that looks instead of taking messages."""
+
+    async def serve(self, view: EngineView) -> None:
+        """Serve until cancelled. Called once from a task of its own.
+
+        Raises:
+            NotConnected: Cannot serve now (a port is taken): the pipeline waits and calls again.
+        """

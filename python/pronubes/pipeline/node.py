@@ -24,6 +24,7 @@ from pronubes.pipeline.dispatch import Dispatcher
 from pronubes.pipeline.egress import Egress
 from pronubes.pipeline.hooking import HookRunner
 from pronubes.pipeline.ingress import Ingress
+from pronubes.pipeline.views import QuarantineTail, View, run_view
 from pronubes.quarantine import QuarantineFile
 from pronubes.telemetry import emit, events
 
@@ -66,6 +67,7 @@ class Node:
         self.tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._dispatcher: Dispatcher | None = None
+        self.quarantine_tail = QuarantineTail()
         self.quarantine = QuarantineFile(plan.data_dir / "quarantine.ndjson")
 
     @property
@@ -179,10 +181,14 @@ class Node:
                 self.start(("source", name), ingress.run())
 
     def start_sinks(self) -> None:
-        """Start every batch sink of the plan that does not run."""
+        """Start every sink of the plan that does not run and is no MQTT connection."""
         for name, planned in self.plan.sinks.items():
-            if planned.connector.plane == "batch" and name not in self.egress:
-                sink = planned.connector.create(planned.options, self._context(name))
+            if ("sink", name) in self.tasks or planned.connector.plane == "bytes":
+                continue
+            sink = planned.connector.create(planned.options, self._context(name))
+            if planned.connector.plane == "view":
+                self.start(("sink", name), run_view(name, sink, View(self, name), self._random))
+            else:
                 egress = Egress(name, sink, dispatcher=self.dispatcher, clock=self.clock, randomness=self._random)
                 self.egress[name] = egress
                 self.dispatcher.is_sink_ready[name] = egress.is_ready
@@ -204,8 +210,9 @@ class Node:
             if batch is None:
                 await ready.wait()
                 continue
+            lines = batch.ndjson()
             try:
-                await asyncio.to_thread(self.quarantine.append, batch.ndjson())
+                await asyncio.to_thread(self.quarantine.append, lines)
             except OSError as error:
                 self.engine.retry_quarantine(batch.id)
                 pause_s = backoff.next_s()
@@ -214,6 +221,7 @@ class Node:
                 await asyncio.sleep(pause_s)
             else:
                 backoff.reset()
+                self.quarantine_tail.add(lines)
                 self.dispatcher.do(self.engine.confirm_quarantine(batch.id, now_ns=self.clock()))
 
     async def _follow_clock(self) -> None:

@@ -96,10 +96,11 @@ def _stop_sources(node: Node, names: list[str]) -> int:
 
 def _stop_sinks(node: Node, names: list[str]) -> int:
     for name in names:
-        egress = node.egress.pop(name, None)
-        if egress is not None:
-            node.tasks.pop(("sink", name)).cancel()
-            node.dispatcher.is_sink_ready.pop(name, None)
+        node.egress.pop(name, None)
+        node.dispatcher.is_sink_ready.pop(name, None)
+        task = node.tasks.pop(("sink", name), None)
+        if task is not None:
+            task.cancel()
         _stop_link(node, "sink", name)
     return len(names)
 

@@ -1,0 +1,86 @@
+"""One task per view sink, and what it may look at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pronubes.errors import NotConnected
+from pronubes.pipeline.backoff import Backoff
+from pronubes.telemetry import emit, events
+
+if TYPE_CHECKING:
+    import random
+
+    from pronubes.connectors.base import ViewSink
+    from pronubes.pipeline.node import Node
+
+__all__ = ["QuarantineTail", "View", "run_view"]
+
+TAIL_RECORDS = 200
+
+
+class QuarantineTail:
+    """The newest quarantined messages, for people who look; the file has all of them."""
+
+    def __init__(self) -> None:
+        self._records: deque[dict[str, Any]] = deque(maxlen=TAIL_RECORDS)  # Any: JSON documents
+
+    def add(self, lines: bytes) -> None:
+        """Remember the newest of some records, at most `TAIL_RECORDS`, whatever their number."""
+        for line in lines.rsplit(b"\n", TAIL_RECORDS + 1)[-TAIL_RECORDS - 1 :]:
+            if line and len(line) <= 64 * 1024:
+                self._records.appendleft(orjson.loads(line))
+
+    def newest(self) -> list[dict[str, Any]]:  # Any: JSON documents
+        """List them, newest first."""
+        return list(self._records)
+
+
+class View:
+    """What one view sink may look at: `connectors.base.EngineView` over a node."""
+
+    def __init__(self, node: Node, sink: str) -> None:
+        self._node = node
+        self._sink = sink
+
+    def changes(self, since: int, *, limit: int) -> bytes:
+        """See `EngineView`."""
+        return self._node.engine.changes(self._sink, since, limit=limit)
+
+    def watch(self, topic: str, *, points: int) -> None:
+        """See `EngineView`."""
+        self._node.engine.watch(self._sink, topic, points=points)
+
+    def points(self, topic: str, *, since_ns: int) -> bytes:
+        """See `EngineView`."""
+        return self._node.engine.points(self._sink, topic, since_ns=since_ns)
+
+    def status(self) -> dict[str, Any]:  # Any: a JSON document
+        """See `EngineView`."""
+        return self._node.status()
+
+    def quarantined(self) -> list[dict[str, Any]]:  # Any: JSON documents
+        """See `EngineView`."""
+        return self._node.quarantine_tail.newest()
+
+
+async def run_view(name: str, sink: ViewSink, view: View, randomness: random.Random) -> None:
+    """Serve a view until cancelled; one that cannot serve now is tried again and holds up nobody."""
+    backoff = Backoff(randomness)
+    while True:
+        try:
+            await sink.serve(view)
+        except NotConnected as error:
+            text = str(error)
+        except Exception as error:  # noqa: BLE001 - a defect of a connector: told, and tried again
+            text = f"{type(error).__name__}: {error}"
+        else:
+            return
+        pause_s = backoff.next_s()
+        if backoff.is_worth_telling():
+            emit(events.TaskFailed(connector=name, error=text, retry_s=round(pause_s, 1)))
+        await asyncio.sleep(pause_s)
