@@ -61,6 +61,23 @@ fn a_flood_of_topics_stays_under_the_limit_and_is_counted() {
     assert!(table.get(0, &topic).is_some(), "topics known before the flood stay known");
 }
 
+/// Short topics make the index the larger part, so that the moment in which it grows is what meets the limit.
+#[test]
+fn growing_stays_under_any_limit() {
+    for limit in (300..4000).step_by(37).map(|kibibytes| kibibytes << 10) {
+        let before = LIVE.get();
+        PEAK.set(before);
+        let mut table = TopicTable::new(limit);
+        let mut number = 0_u32;
+        while table.untracked() < 10 {
+            table.insert(0, &number.to_be_bytes(), b"");
+            number += 1;
+        }
+        let peak = (PEAK.get() - before) as usize;
+        assert!(peak <= limit && table.len() > 1000, "{peak} bytes under a limit of {limit}, {} topics", table.len());
+    }
+}
+
 fn write_digits(digits: &mut [u8], number: u32) {
     let mut rest = number;
     for digit in digits.iter_mut().rev() {

@@ -133,6 +133,21 @@ fn a_topic_beyond_the_level_limit_is_reported_and_matches_nothing() {
     assert_eq!((raised.matches(&beyond, &mut hits), hits.len()), (Ok(()), 1));
 }
 
+/// Many nodes with a child of the same name, so that their edges meet in the hash table.
+#[test]
+fn a_node_has_its_own_children_and_no_others() {
+    let child = |n: usize| if n.is_multiple_of(2) { "x" } else { "y" };
+    let filters: Vec<_> = (0..4096).map(|n| RouteFilter::parse(&format!("p{n}/{}", child(n))).unwrap()).collect();
+    let matcher = index_of(&filters);
+    let mut hits = Hits::new();
+    for n in 0..4096 {
+        matcher.matches(&format!("p{n}/{}", child(n + 1)), &mut hits).unwrap();
+        assert!(hits.is_empty(), "p{n} has no such child");
+        matcher.matches(&format!("p{n}/{}", child(n)), &mut hits).unwrap();
+        assert_eq!(hits.iter().map(|(route, _)| route.0 as usize).collect::<Vec<_>>(), [n]);
+    }
+}
+
 #[test]
 fn an_index_without_routes_finds_nothing() {
     let matcher = Matcher::new([]);

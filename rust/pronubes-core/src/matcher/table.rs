@@ -86,7 +86,7 @@ impl Default for TopicTable {
 }
 
 impl TopicTable {
-    /// An empty table that will take at most `max_bytes`.
+    /// An empty table that will take at most `max_bytes`. It takes memory by 256 KiB, so it can do nothing with less.
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
         Self {
@@ -221,7 +221,7 @@ impl TopicTable {
             }
         }
         if self.index.len() == self.index.capacity() {
-            more += index_bytes(self.index.capacity() * 2); // beside the old one, until it has moved
+            more += index_bytes(self.index.capacity() + 1); // beside the old one, until it has moved
         }
         if more > self.max_bytes.saturating_sub(self.memory_bytes()) {
             return None;
@@ -270,8 +270,8 @@ fn chunk_list_bytes(chunks: usize) -> usize {
     chunks * size_of::<Vec<u8>>()
 }
 
-/// What the index allocates for more than `entries` entries: it fills seven eighths of a power of two of cells, each a
-/// bucket and a tag of one byte, and a group of tags more.
+/// What the index allocates for so many entries: a power of two of cells, filled to seven eighths, each a bucket and a
+/// tag of one byte, and a group of tags more.
 fn index_bytes(entries: usize) -> usize {
-    (entries.max(4) * 8 / 7 + 1).next_power_of_two() * (size_of::<Bucket>() + 1) + 64
+    (entries * 8 / 7).next_power_of_two().max(16) * (size_of::<Bucket>() + 1) + 64
 }
