@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Arguments: `hit`, `walk` (the trie finds routes), `miss` (it finds none) or `render`; number of routes; number of
-//! rounds. Subtract a run with 0 rounds: the rest is the rounds alone. A rise of `hit` with the number of routes means
+//! rounds; number of topics. Subtract a run with 0 rounds: the rest is the rounds alone. A rise of `hit` with the number of routes means
 //! that routing cost grows with the configuration, which the topic table is there to prevent.
 
 use std::hint::black_box;
@@ -17,20 +17,20 @@ use pronubes_core::matcher::{Hits, Matcher, RouteId, TopicTable};
 use pronubes_core::template::{Template, TemplateOptions};
 use pronubes_core::topic::RouteFilter;
 
-/// Topics in turn, enough that no branch predictor learns them by heart.
+/// Topics in turn unless told otherwise, enough that no branch predictor learns them by heart.
 const TOPICS: usize = 10_000;
 
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let mode = arguments.next().unwrap_or_else(|| "hit".to_owned());
-    let mut number = |default| arguments.next().and_then(|text| text.parse().ok()).unwrap_or(default);
-    let (routes, rounds): (usize, usize) = (number(1000), number(1_000_000));
+    let mut number = |default: usize| arguments.next().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (routes, rounds, topics) = (number(1000), number(1_000_000), number(TOPICS).max(1));
 
     let filters: Vec<_> = (0..routes).filter_map(|n| RouteFilter::parse(&filter_text(n)).ok()).collect();
     let building = Instant::now();
     let matcher = Matcher::new(filters.iter().enumerate().map(|(n, filter)| (RouteId(n as u32), filter)));
     let build_time = building.elapsed();
-    let topics: Vec<String> = (0..TOPICS).map(|n| topic_text(&mode, n, routes)).collect();
+    let topics: Vec<String> = (0..topics).map(|n| topic_text(&mode, n, routes)).collect();
     let running = Instant::now();
     let found = match mode.as_str() {
         "hit" => hit(&topics, &matcher, rounds),
@@ -59,14 +59,14 @@ fn hit(topics: &[String], matcher: &Matcher, rounds: usize) -> usize {
             table.insert(0, topic.as_bytes(), b"acme/cologne/area-12/line-7/plc-1/temp/t1");
         }
     }
-    let found = |round: &usize| table.get(0, black_box(topics[round % TOPICS].as_bytes())).is_some();
+    let found = |round: &usize| table.get(0, black_box(topics[round % topics.len()].as_bytes())).is_some();
     (0..rounds).filter(found).count()
 }
 
 fn walk(topics: &[String], matcher: &Matcher, rounds: usize) -> usize {
     let mut hits = Hits::new();
     let mut found = |round: usize| {
-        let is_ok = matcher.matches(black_box(&topics[round % TOPICS]), &mut hits).is_ok();
+        let is_ok = matcher.matches(black_box(&topics[round % topics.len()]), &mut hits).is_ok();
         if is_ok { hits.len() } else { 0 }
     };
     (0..rounds).map(&mut found).sum()
@@ -80,7 +80,7 @@ fn render(topics: &[String], rounds: usize) -> usize {
     };
     let (mut spans, mut out) = (Vec::new(), Vec::new());
     let mut render = |round: &usize| {
-        let topic = &topics[round % TOPICS];
+        let topic = &topics[round % topics.len()];
         out.clear();
         filter.matches(topic, &mut spans) && template.render_static(topic, &spans, &mut out).is_ok()
     };

@@ -13,8 +13,6 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use hashbrown::HashTable;
-
 /// Default limit of a table: room for a million topics with their rendered names, twice over.
 pub const DEFAULT_TABLE_BYTES: usize = 256 << 20;
 
@@ -53,11 +51,25 @@ pub struct TopicRecord<'a> {
 }
 
 /// An index cell: 32 bits of the hash, so that growing reads no record, and where the record lies.
+///
+/// The index is a plain open-addressed array with linear probing and not a `hashbrown` table, because that keeps its tags
+/// apart from its buckets and so costs one more trip to memory per lookup in a large table (rule 2 makes it simple).
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     hash: u32,
     location: u32,
 }
+
+impl Bucket {
+    const EMPTY: Self = Self { hash: 0, location: u32::MAX };
+
+    fn is_empty(self) -> bool {
+        self.location == u32::MAX
+    }
+}
+
+/// Buckets of the first index; later ones double.
+const FIRST_BUCKETS: usize = 64;
 
 /// A bounded memory of topics, keyed by a group of sources and the bytes of the topic.
 ///
@@ -71,7 +83,9 @@ struct Bucket {
 /// ```
 #[derive(Debug)]
 pub struct TopicTable {
-    index: HashTable<Bucket>,
+    /// A power of two of buckets, at most three quarters of them taken, so that every probe ends at an empty one.
+    index: Vec<Bucket>,
+    count: usize,
     chunks: Vec<Vec<u8>>,
     chunk_bytes: usize,
     max_bytes: usize,
@@ -90,7 +104,8 @@ impl TopicTable {
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
         Self {
-            index: HashTable::new(),
+            index: Vec::new(),
+            count: 0,
             chunks: Vec::new(),
             chunk_bytes: 0,
             max_bytes,
@@ -103,8 +118,21 @@ impl TopicTable {
     #[inline]
     #[must_use]
     pub fn get(&self, group: u16, topic: &[u8]) -> Option<Entry<'_>> {
-        let bucket = self.find(self.hash(group, topic), group, topic)?;
-        self.record(bucket.location).map(|record| Entry { slot: record.slot, blob: record.blob })
+        let hash = self.hash(group, topic);
+        let mut place = hash as usize;
+        loop {
+            let bucket = self.index.get(place & self.index.len().wrapping_sub(1))?;
+            if bucket.is_empty() {
+                return None;
+            }
+            if bucket.hash == hash {
+                let record = self.record(bucket.location)?;
+                if record.topic == topic && record.group == group {
+                    return Some(Entry { slot: record.slot, blob: record.blob });
+                }
+            }
+            place += 1;
+        }
     }
 
     /// Remembers a topic; a topic that is known already keeps what was said first.
@@ -124,13 +152,13 @@ impl TopicTable {
     /// How many topics are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.count
     }
 
     /// Whether no topic is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.count == 0
     }
 
     /// How many insertions were refused for want of room since the table was made (`topics_untracked`).
@@ -142,12 +170,13 @@ impl TopicTable {
     /// What the table has taken from the allocator; never more than its limit.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.index.allocation_size() + self.chunk_bytes + chunk_list_bytes(self.chunks.capacity())
+        index_bytes(self.index.capacity()) + self.chunk_bytes + chunk_list_bytes(self.chunks.capacity())
     }
 
     /// Forgets all topics and gives their memory back; the count of refusals goes on.
     pub fn clear(&mut self) {
-        self.index = HashTable::new();
+        self.index = Vec::new();
+        self.count = 0;
         self.chunks = Vec::new();
         self.chunk_bytes = 0;
     }
@@ -171,14 +200,6 @@ impl TopicTable {
         hasher.write(topic);
         let hash = hasher.finish();
         (hash ^ (hash >> 32)) as u32
-    }
-
-    #[inline]
-    fn find(&self, hash: u32, group: u16, topic: &[u8]) -> Option<&Bucket> {
-        self.index.find(spread(hash), |bucket| {
-            bucket.hash == hash
-                && self.record(bucket.location).is_some_and(|record| record.group == group && record.topic == topic)
-        })
     }
 
     #[inline]
@@ -206,7 +227,8 @@ impl TopicTable {
         chunk.extend_from_slice(blob);
         chunk.resize(end, 0);
         let hash = self.hash(group, topic);
-        self.index.insert_unique(spread(hash), Bucket { hash, location }, |bucket| spread(bucket.hash));
+        put(&mut self.index, Bucket { hash, location });
+        self.count += 1;
         Some(TopicSlot(slot))
     }
 
@@ -220,8 +242,10 @@ impl TopicTable {
                 more += chunk_list_bytes(self.chunks.capacity().max(2) * 2);
             }
         }
-        if self.index.len() == self.index.capacity() {
-            more += index_bytes(self.index.capacity() + 1); // beside the old one, until it has moved
+        let needs_index = (self.count + 1) * 4 > self.index.len() * 3;
+        let buckets = (self.index.len() * 2).max(FIRST_BUCKETS);
+        if needs_index {
+            more += index_bytes(buckets); // beside the old one, until it has moved
         }
         if more > self.max_bytes.saturating_sub(self.memory_bytes()) {
             return None;
@@ -231,6 +255,11 @@ impl TopicTable {
             self.chunk_bytes += chunk.capacity();
             self.chunks.push(chunk);
         }
+        if needs_index {
+            let mut index = vec![Bucket::EMPTY; buckets];
+            self.index.iter().filter(|bucket| !bucket.is_empty()).for_each(|bucket| put(&mut index, *bucket));
+            self.index = index;
+        }
         Some(())
     }
 
@@ -238,14 +267,20 @@ impl TopicTable {
     fn next_location(&self) -> Option<u32> {
         let chunk_number = self.chunks.len().checked_sub(1)?;
         let offset = self.chunks.last()?.len() / ALIGNMENT;
-        u32::try_from((chunk_number << OFFSET_BITS) | offset).ok()
+        u32::try_from((chunk_number << OFFSET_BITS) | offset).ok().filter(|location| *location != u32::MAX)
     }
 }
 
-/// The 64 bits that the index wants, from the 32 that it keeps: it takes places from the low and tags from the high end.
-#[inline]
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
+/// Puts a bucket that is not there into an index that has room.
+fn put(index: &mut [Bucket], bucket: Bucket) {
+    let mask = index.len().wrapping_sub(1);
+    let mut place = bucket.hash as usize & mask;
+    while index.get(place).is_some_and(|taken| !taken.is_empty()) {
+        place = (place + 1) & mask;
+    }
+    if let Some(free) = index.get_mut(place) {
+        *free = bucket;
+    }
 }
 
 #[inline]
@@ -270,8 +305,6 @@ fn chunk_list_bytes(chunks: usize) -> usize {
     chunks * size_of::<Vec<u8>>()
 }
 
-/// What the index allocates for so many entries: a power of two of cells, filled to seven eighths, each a bucket and a
-/// tag of one byte, and a group of tags more.
-fn index_bytes(entries: usize) -> usize {
-    (entries * 8 / 7).next_power_of_two().max(16) * (size_of::<Bucket>() + 1) + 64
+fn index_bytes(buckets: usize) -> usize {
+    buckets * size_of::<Bucket>()
 }
