@@ -150,6 +150,14 @@ impl TextArena {
         self.text.push(character);
     }
 
+    /// Appends a copy of text that is in the arena already.
+    pub fn push_again(&mut self, span: Span) {
+        let (start, end) = (span.start as usize, span.end as usize);
+        if self.text.get(start..end).is_some() {
+            self.text.extend_from_within(start..end);
+        }
+    }
+
     /// What was pushed since `mark`. Text beyond 4 GiB cannot occur: documents are bounded long before.
     #[must_use]
     pub fn since(&self, mark: usize) -> Span {
