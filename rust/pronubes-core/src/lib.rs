@@ -5,6 +5,7 @@
 //! message is an outcome with a [`Reason`], what is not right about a configuration is an error with a position.
 
 pub mod error;
+pub mod expr;
 pub mod matcher;
 pub mod message;
 pub mod outcome;

@@ -1,0 +1,101 @@
+//! Constant folding. A constant part is evaluated by the code that it would be lowered to, so that a constant and a
+//! field of the same value cannot give different results. A part that fails stays in the tree as such: it is an error
+//! only if the whole expression cannot do without it (`vars.n == 0 ? 0.0 : 1 / vars.n` is fine).
+
+use crate::expr::lower;
+use crate::expr::scope::Scope;
+use crate::expr::syntax::Constant;
+use crate::expr::tree::Tree;
+use crate::message::Meta;
+use crate::payload::{Cell, Literals, Span, TextArena};
+use crate::reason::Reason;
+
+/// Folds an operation that needs all its operands.
+pub(super) fn strict(tree: Tree, at: Span) -> Tree {
+    let mut is_constant = true;
+    let mut failed = None;
+    operands(&tree, &mut |operand| match operand {
+        Tree::Constant(_) => {}
+        Tree::Fails(reason, at) => failed = failed.or(Some((*reason, *at))),
+        _ => is_constant = false,
+    });
+    match failed {
+        Some((reason, at)) => Tree::Fails(reason, at),
+        None if is_constant => evaluate(&tree).map_or_else(|reason| Tree::Fails(reason, at), Tree::Constant),
+        None => tree,
+    }
+}
+
+/// `left && right` (decided by `false`) or `left || right` (decided by `true`), as one chain with the constants folded.
+pub(super) fn chain(parts: [Tree; 2], decisive: bool) -> Tree {
+    let mut links: Vec<Tree> = Vec::new();
+    for part in parts {
+        match part {
+            Tree::And(inner) if !decisive => links.extend(inner),
+            Tree::Or(inner) if decisive => links.extend(inner),
+            other => links.push(other),
+        }
+    }
+    if links.iter().any(|link| *link == Tree::Constant(Constant::Bool(decisive))) {
+        return Tree::Constant(Constant::Bool(decisive));
+    }
+    links.retain(|link| *link != Tree::Constant(Constant::Bool(!decisive)));
+    if links.iter().all(|link| matches!(link, Tree::Fails(..))) {
+        return links.into_iter().next().unwrap_or(Tree::Constant(Constant::Bool(!decisive)));
+    }
+    // A single link stays a chain: `true && payload.x` asks for a truth value, `payload.x` alone does not.
+    if decisive { Tree::Or(links) } else { Tree::And(links) }
+}
+
+/// `condition ? then : otherwise`
+pub(super) fn conditional(condition: Tree, then: Tree, otherwise: Tree) -> Tree {
+    match condition {
+        Tree::Constant(Constant::Bool(value)) => {
+            if value {
+                then
+            } else {
+                otherwise
+            }
+        }
+        Tree::Fails(..) => condition,
+        _ => Tree::Conditional(Box::new([condition, then, otherwise])),
+    }
+}
+
+fn operands(tree: &Tree, visit: &mut dyn FnMut(&Tree)) {
+    match tree {
+        Tree::Not(part) | Tree::Negate(part) | Tree::In(part, _) | Tree::Matches(part, _) => visit(part),
+        Tree::Compare(_, left, right) | Tree::Arithmetic(_, left, right) => {
+            visit(left);
+            visit(right);
+        }
+        Tree::Call(_, parts) => parts.iter().for_each(visit),
+        other => visit(other),
+    }
+}
+
+/// The value of a tree that reads nothing of a message.
+fn evaluate(tree: &Tree) -> Result<Constant, Reason> {
+    let mut literals = Literals::default();
+    let code = lower::lower(tree, &mut literals);
+    let mut text = TextArena::default();
+    let mut scope = Scope {
+        payload: b"",
+        topic: "",
+        captures: &[],
+        meta: &Meta::default(),
+        source: "",
+        key: Cell::Missing,
+        cells: &[],
+        literals: &literals,
+        text: &mut text,
+    };
+    Ok(match code.eval(&mut scope)? {
+        Cell::Null => Constant::Null,
+        Cell::Bool(value) => Constant::Bool(value),
+        Cell::Int(value) => Constant::Int(value),
+        Cell::UInt(value) => Constant::UInt(value),
+        Cell::Double(value) => Constant::Double(value),
+        cell => Constant::Text(scope.str(cell)?.into()),
+    })
+}

@@ -1,0 +1,206 @@
+//! Syntax tree to checked tree: resolves names, checks types as far as they are known, folds constants. All errors of an
+//! expression are collected; a faulty part counts as "any value", so that one mistake makes one message.
+
+mod calls;
+mod fold;
+mod names;
+
+pub use names::RESERVED;
+
+use super::ExprCompiler;
+use super::error::ExprError;
+use super::syntax::{Comparison, Constant, Node, NodeKind, Operator};
+use super::tree::{Tree, Type};
+use crate::payload::Span;
+use crate::reason::Reason;
+
+/// Checks `node`, the syntax tree of `source`.
+pub(super) fn check(source: &str, node: &Node, compiler: &mut ExprCompiler<'_>) -> Result<Tree, Vec<ExprError>> {
+    let mut checker = Checker { source, compiler, errors: Vec::new() };
+    let tree = checker.node(node);
+    if checker.errors.is_empty()
+        && let Tree::Fails(reason, at) = tree
+    {
+        checker.error(at, format!("This part always fails: {}", reason.text()), "a value");
+    }
+    if checker.errors.is_empty() {
+        return Ok(tree);
+    }
+    checker.errors.sort_by_key(|error| (error.offset, error.length));
+    Err(checker.errors)
+}
+
+struct Checker<'a, 'b> {
+    source: &'a str,
+    compiler: &'a mut ExprCompiler<'b>,
+    errors: Vec<ExprError>,
+}
+
+impl Checker<'_, '_> {
+    fn node(&mut self, node: &Node) -> Tree {
+        match &node.kind {
+            NodeKind::Constant(constant) => Tree::Constant(constant.clone()),
+            NodeKind::Name(name) => self.name(name, node),
+            NodeKind::Field { is_test: true, .. } => self.has(node),
+            NodeKind::Field { .. } | NodeKind::Index { .. } => self.member(node),
+            NodeKind::Call { name, receiver, arguments } => self.call(name, receiver.as_deref(), arguments, node),
+            NodeKind::Not(part) => {
+                let part = self.wanted(part, Type::Bool);
+                fold::strict(Tree::Not(Box::new(part)), node.extent)
+            }
+            NodeKind::Negate(part) => {
+                let part = self.wanted(part, Type::Number);
+                fold::strict(Tree::Negate(Box::new(part)), node.extent)
+            }
+            NodeKind::And(left, right) => {
+                let parts = [self.wanted(left, Type::Bool), self.wanted(right, Type::Bool)];
+                fold::chain(parts, false)
+            }
+            NodeKind::Or(left, right) => {
+                let parts = [self.wanted(left, Type::Bool), self.wanted(right, Type::Bool)];
+                fold::chain(parts, true)
+            }
+            NodeKind::Conditional(condition, then, otherwise) => {
+                let condition = self.wanted(condition, Type::Bool);
+                fold::conditional(condition, self.node(then), self.node(otherwise))
+            }
+            NodeKind::Compare(comparison, left, right) => self.compare(*comparison, left, right, node),
+            NodeKind::Arithmetic(operator, left, right) => self.arithmetic(*operator, left, right, node),
+            NodeKind::In(item, list) => self.membership(item, list, node),
+            NodeKind::List(_) => {
+                let error = self.make(node.extent, "A list can only stand behind `in`.", "one value");
+                self.push(error)
+            }
+            NodeKind::Unsupported(what) => {
+                let message = format!("CEL has {what}, the expressions of pronubes have not.");
+                let error = self.make(node.extent, message, "fields, operators and the functions of the reference");
+                self.push(error)
+            }
+        }
+    }
+
+    /// The part, which must be able to be of this type.
+    fn wanted(&mut self, node: &Node, wanted: Type) -> Tree {
+        let tree = self.node(node);
+        if tree.result().can_be(wanted) {
+            return tree;
+        }
+        let message = format!("This is {}.", tree.result().name());
+        let mut error = self.make(node.extent, message, wanted.name());
+        if wanted == Type::Bool {
+            error = error.hint("Compare it with something, for example `!= 0`.");
+        } else if wanted == Type::Number && tree.result() == Type::Text {
+            error = error.hint("A text becomes a number by `double(...)` or `int(...)`.");
+        }
+        self.push(error)
+    }
+
+    fn compare(&mut self, comparison: Comparison, left: &Node, right: &Node, node: &Node) -> Tree {
+        let sides = (self.node(left), self.node(right));
+        let types = (sides.0.result(), sides.1.result());
+        let is_known = types.0 != Type::Any && types.1 != Type::Any;
+        let has_null = types.0 == Type::Null || types.1 == Type::Null;
+        if comparison.is_equality() && is_known && !has_null && !types.0.can_be(types.1) {
+            let always = if comparison == Comparison::Equal { "never equal" } else { "always different" };
+            let message = format!("{} and {} are {always}.", capital(types.0.name()), types.1.name());
+            let error = self.make(right.extent, message, types.0.name());
+            return self.push(error);
+        }
+        if !comparison.is_equality() && ((is_known && !types.0.can_be(types.1)) || has_null) {
+            let message = format!("{} and {} have no order.", capital(types.0.name()), types.1.name());
+            let error = self.make(node.extent, message, "two numbers, two texts or two truth values");
+            return self.push(error);
+        }
+        fold::strict(Tree::Compare(comparison, Box::new(sides.0), Box::new(sides.1)), node.extent)
+    }
+
+    fn arithmetic(&mut self, operator: Operator, left: &Node, right: &Node, node: &Node) -> Tree {
+        let is_whole = operator == Operator::Divide && is_int_call(left) && is_int_call(right);
+        let operator = if is_whole { Operator::DivideWhole } else { operator };
+        let sides = if operator == Operator::Add {
+            (self.node(left), self.node(right))
+        } else {
+            (self.wanted(left, Type::Number), self.wanted(right, Type::Number))
+        };
+        let types = (sides.0.result(), sides.1.result());
+        if operator == Operator::Add && !addable(types.0, types.1) {
+            let message = format!("`+` cannot take {} and {}.", types.0.name(), types.1.name());
+            let mut error = self.make(node.extent, message, "two numbers or two texts");
+            if types.0 == Type::Text || types.1 == Type::Text {
+                error = error.hint("A number becomes a text by `string(...)`.");
+            }
+            return self.push(error);
+        }
+        if operator == Operator::Remainder && (types.0 == Type::Double || types.1 == Type::Double) {
+            let error = self.make(node.extent, "`%` is for integers.", "two integers");
+            return self.push(error.hint("A number becomes an integer by `int(...)`."));
+        }
+        fold::strict(Tree::Arithmetic(operator, Box::new(sides.0), Box::new(sides.1)), node.extent)
+    }
+
+    fn membership(&mut self, item: &Node, list: &Node, node: &Node) -> Tree {
+        let item = self.node(item);
+        let NodeKind::List(elements) = &list.kind else {
+            let error = self.make(list.extent, "Behind `in` stands a list of constants.", "`[...]`");
+            return self.push(error);
+        };
+        let mut constants = Vec::with_capacity(elements.len());
+        for element in elements {
+            match self.node(element) {
+                Tree::Constant(constant) => constants.push(constant),
+                Tree::Fails(..) if !self.errors.is_empty() => {}
+                _ => {
+                    let error =
+                        self.make(element.extent, "The list behind `in` may hold only constants.", "a constant");
+                    self.errors.push(error.hint("Compare with a field by `==`."));
+                }
+            }
+        }
+        fold::strict(Tree::In(Box::new(item), constants), node.extent)
+    }
+
+    fn make(&self, at: Span, message: impl Into<String>, expected: impl Into<String>) -> ExprError {
+        ExprError::new(self.source, at, message, expected)
+    }
+
+    fn error(&mut self, at: Span, message: impl Into<String>, expected: impl Into<String>) {
+        let error = self.make(at, message, expected);
+        self.errors.push(error);
+    }
+
+    /// Notes an error; what stands for the faulty part has any type, so that nothing else is said about it.
+    fn push(&mut self, error: ExprError) -> Tree {
+        let at = super::lexical::span(error.offset, error.offset + error.length);
+        self.errors.push(error);
+        Tree::Fails(Reason::WrongType, at)
+    }
+}
+
+fn is_int_call(node: &Node) -> bool {
+    matches!(&node.kind, NodeKind::Call { name, receiver: None, .. } if **name == *"int")
+}
+
+fn addable(left: Type, right: Type) -> bool {
+    let fits = |kind: Type| matches!(kind, Type::Any | Type::Text) || kind.is_number();
+    fits(left) && fits(right) && left.can_be(right)
+}
+
+fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
+/// The constant that a configuration value is, where it is a scalar.
+fn constant_of(value: &serde_json::Value) -> Option<Constant> {
+    Some(match value {
+        serde_json::Value::Null => Constant::Null,
+        serde_json::Value::Bool(value) => Constant::Bool(*value),
+        serde_json::Value::String(text) => Constant::Text(text.as_str().into()),
+        serde_json::Value::Number(number) => number
+            .as_i64()
+            .map(Constant::Int)
+            .or_else(|| number.as_u64().map(Constant::UInt))
+            .or_else(|| number.as_f64().filter(|value| value.is_finite()).map(Constant::Double))?,
+        _ => return None,
+    })
+}

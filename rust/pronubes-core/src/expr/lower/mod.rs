@@ -1,0 +1,176 @@
+//! Checked tree to code: boxed closures, with a form of its own for truth values and for doubles, and one closure for
+//! each of the shapes that configurations are full of (`field * k + c`, `field < k`, `field == "text"`, and their `&&`).
+//!
+//! Closures were measured against a byte code: 8 ns against 30 ns for `value * 1.8 + 32.0`, with simpler code.
+
+mod condition;
+mod number;
+
+use super::functions::{Action, Function};
+use super::scope::Scope;
+use super::syntax::{Comparison, Constant, Operator};
+use super::tree::{MetaField, Tree, Type};
+use super::value::{self, Number, truth};
+use crate::payload::{Cell, Literals, SlotId, Span};
+use crate::reason::Reason;
+
+pub(super) type CellFn = Box<dyn Fn(&mut Scope<'_>) -> Result<Cell, Reason> + Send + Sync>;
+pub(super) type BoolFn = Box<dyn Fn(&mut Scope<'_>) -> Result<bool, Reason> + Send + Sync>;
+pub(super) type DoubleFn = Box<dyn Fn(&mut Scope<'_>) -> Result<f64, Reason> + Send + Sync>;
+
+/// Code, in the form that is natural to it.
+pub(super) enum Code {
+    Constant(Cell),
+    Slot(SlotId),
+    Bool(BoolFn),
+    Double(DoubleFn),
+    Cell(CellFn),
+}
+
+impl Code {
+    #[inline]
+    pub(super) fn eval(&self, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
+        match self {
+            Self::Constant(cell) => Ok(*cell),
+            Self::Slot(slot) => present(scope.cell(*slot)),
+            Self::Bool(code) => code(scope).map(Cell::Bool),
+            Self::Double(code) => code(scope).map(Cell::Double),
+            Self::Cell(code) => code(scope),
+        }
+    }
+
+    #[inline]
+    pub(super) fn eval_bool(&self, scope: &mut Scope<'_>) -> Result<bool, Reason> {
+        match self {
+            Self::Bool(code) => code(scope),
+            other => truth(other.eval(scope)?).map_err(|_| Reason::ConditionNotBool),
+        }
+    }
+}
+
+/// The code of `tree`; its texts become literals.
+pub(super) fn lower(tree: &Tree, literals: &mut Literals) -> Code {
+    match tree {
+        Tree::Constant(constant) => Code::Constant(constant_cell(constant, literals)),
+        Tree::Fails(reason, _) => {
+            let reason = *reason;
+            Code::Cell(Box::new(move |_| Err(reason)))
+        }
+        Tree::Slot(slot, _) => Code::Slot(*slot),
+        Tree::Key => Code::Cell(Box::new(|scope| present(scope.key))),
+        Tree::Topic => Code::Cell(Box::new(|scope| {
+            Ok(Cell::Topic(Span { start: 0, end: u32::try_from(scope.topic.len()).unwrap_or(u32::MAX) }))
+        })),
+        Tree::Capture(number, _) => {
+            let number = *number;
+            Code::Cell(Box::new(move |scope| {
+                scope.captures.get(number).copied().map(Cell::Topic).ok_or(Reason::MissingField)
+            }))
+        }
+        Tree::Meta(field) => meta(*field),
+        Tree::Negate(_) | Tree::Arithmetic(..) => number::lower(tree, literals),
+        Tree::Conditional(parts) => conditional(parts, tree.result(), literals),
+        Tree::Call(function, parts) => call(function, parts, literals),
+        Tree::Has(..)
+        | Tree::HasSourceTime
+        | Tree::Not(_)
+        | Tree::And(_)
+        | Tree::Or(_)
+        | Tree::Compare(..)
+        | Tree::In(..)
+        | Tree::Matches(..) => Code::Bool(condition::lower(tree, literals)),
+    }
+}
+
+/// The cell of a constant.
+pub(super) fn constant_cell(constant: &Constant, literals: &mut Literals) -> Cell {
+    match constant {
+        Constant::Null => Cell::Null,
+        Constant::Bool(value) => Cell::Bool(*value),
+        Constant::Int(value) => Cell::Int(*value),
+        Constant::UInt(value) => Cell::UInt(*value),
+        Constant::Double(value) => Cell::Double(*value),
+        Constant::Text(text) => Cell::Literal(literals.add_text(text)),
+    }
+}
+
+fn cell_fn(tree: &Tree, literals: &mut Literals) -> CellFn {
+    match lower(tree, literals) {
+        Code::Cell(code) => code,
+        Code::Slot(slot) => Box::new(move |scope| present(scope.cell(slot))),
+        Code::Constant(cell) => Box::new(move |_| Ok(cell)),
+        Code::Bool(code) => Box::new(move |scope| code(scope).map(Cell::Bool)),
+        Code::Double(code) => Box::new(move |scope| code(scope).map(Cell::Double)),
+    }
+}
+
+#[inline]
+fn present(cell: Cell) -> Result<Cell, Reason> {
+    match cell {
+        Cell::Missing | Cell::Duplicate => Err(value::no_value(cell)),
+        cell => Ok(cell),
+    }
+}
+
+fn meta(field: MetaField) -> Code {
+    const NANOS_PER_MILLI: i64 = 1_000_000;
+    Code::Cell(match field {
+        MetaField::Source => Box::new(|scope| {
+            let mark = scope.text.mark();
+            scope.text.push_str(scope.source);
+            Ok(Cell::Text(scope.text.since(mark)))
+        }),
+        MetaField::Qos => Box::new(|scope| Ok(Cell::Int(i64::from(scope.meta.qos)))),
+        MetaField::Retain => Box::new(|scope| Ok(Cell::Bool(scope.meta.retain))),
+        MetaField::ReceivedNs => Box::new(|scope| Ok(Cell::Int(scope.meta.received_ns))),
+        MetaField::ReceivedMs => Box::new(|scope| Ok(Cell::Int(scope.meta.received_ns.div_euclid(NANOS_PER_MILLI)))),
+        MetaField::SourceNs => Box::new(|scope| source_ns(scope).map(Cell::Int)),
+        MetaField::SourceMs => {
+            Box::new(|scope| source_ns(scope).map(|nanos| Cell::Int(nanos.div_euclid(NANOS_PER_MILLI))))
+        }
+    })
+}
+
+fn source_ns(scope: &Scope<'_>) -> Result<i64, Reason> {
+    scope.meta.source_ns.ok_or(Reason::MissingField)
+}
+
+fn conditional(parts: &[Tree; 3], result: Type, literals: &mut Literals) -> Code {
+    let condition = condition::lower(&parts[0], literals);
+    match result {
+        Type::Bool => {
+            let (then, otherwise) = (condition::lower(&parts[1], literals), condition::lower(&parts[2], literals));
+            Code::Bool(Box::new(move |scope| if condition(scope)? { then(scope) } else { otherwise(scope) }))
+        }
+        Type::Double => {
+            let (then, otherwise) = (number::double_fn(&parts[1], literals), number::double_fn(&parts[2], literals));
+            Code::Double(Box::new(move |scope| if condition(scope)? { then(scope) } else { otherwise(scope) }))
+        }
+        _ => {
+            let (then, otherwise) = (cell_fn(&parts[1], literals), cell_fn(&parts[2], literals));
+            Code::Cell(Box::new(move |scope| if condition(scope)? { then(scope) } else { otherwise(scope) }))
+        }
+    }
+}
+
+fn call(function: &Function, parts: &[Tree], literals: &mut Literals) -> Code {
+    let mut arguments: Vec<CellFn> = parts.iter().map(|part| cell_fn(part, literals)).collect();
+    let first = arguments.remove(0);
+    Code::Cell(match function.action {
+        Action::One(action) => Box::new(move |scope| {
+            let cell = first(scope)?;
+            action(cell, scope)
+        }),
+        Action::Two(action) | Action::Fold(action) => {
+            let rest = arguments.into_boxed_slice();
+            Box::new(move |scope| {
+                let mut result = first(scope)?;
+                for argument in &rest {
+                    let next = argument(scope)?;
+                    result = action(result, next, scope)?;
+                }
+                Ok(result)
+            })
+        }
+    })
+}

@@ -1,0 +1,179 @@
+//! Arithmetic: closures over doubles where the result is certainly a double, over numbers elsewhere.
+
+use super::super::value::{arithmetic, double, finite, joined, negated, sum};
+use super::{Code, DoubleFn, Literals, Number, Operator, SlotId, Tree, Type, cell_fn};
+use super::{Constant, constant_cell};
+use crate::payload::Cell;
+
+/// The code of a negation or an arithmetic operation.
+pub(super) fn lower(tree: &Tree, literals: &mut Literals) -> Code {
+    if let Some(shape) = affine(tree) {
+        return Code::Double(shape.code());
+    }
+    if tree.result() == Type::Double {
+        return Code::Double(double_fn(tree, literals));
+    }
+    match tree {
+        Tree::Negate(part) => {
+            let part = cell_fn(part, literals);
+            Code::Cell(Box::new(move |scope| {
+                let cell = part(scope)?;
+                negated(Number::of(cell, scope.payload)?).map(Number::cell)
+            }))
+        }
+        Tree::Arithmetic(operator, left, right) => {
+            let result = tree.result();
+            let (operator, left, right) = (*operator, cell_fn(left, literals), cell_fn(right, literals));
+            Code::Cell(match (operator, result) {
+                (Operator::Add, Type::Text) => Box::new(move |scope| {
+                    let (left, right) = (left(scope)?, right(scope)?);
+                    joined(left, right, scope)
+                }),
+                (Operator::Add, Type::Any) => Box::new(move |scope| {
+                    let (left, right) = (left(scope)?, right(scope)?);
+                    sum(left, right, scope)
+                }),
+                _ => Box::new(move |scope| {
+                    let (left, right) = (left(scope)?, right(scope)?);
+                    let (left, right) = (Number::of(left, scope.payload)?, Number::of(right, scope.payload)?);
+                    arithmetic(operator, left, right).map(Number::cell)
+                }),
+            })
+        }
+        other => super::lower(other, literals),
+    }
+}
+
+/// The code of a part whose value is used as a double.
+pub(super) fn double_fn(tree: &Tree, literals: &mut Literals) -> DoubleFn {
+    if let Some(shape) = affine(tree) {
+        return shape.code();
+    }
+    match tree {
+        Tree::Constant(constant) => {
+            let value = double(constant_cell(constant, literals), b"");
+            Box::new(move |_| value)
+        }
+        Tree::Slot(slot, _) => {
+            let slot = *slot;
+            Box::new(move |scope| double(scope.cell(slot), scope.payload))
+        }
+        Tree::Negate(part) if tree.result() == Type::Double => {
+            let part = double_fn(part, literals);
+            Box::new(move |scope| part(scope).map(|value| -value))
+        }
+        Tree::Arithmetic(operator, left, right) if tree.result() == Type::Double => {
+            let (left, right) = (double_fn(left, literals), double_fn(right, literals));
+            match operator {
+                Operator::Add => Box::new(move |scope| finite(left(scope)? + right(scope)?)),
+                Operator::Subtract => Box::new(move |scope| finite(left(scope)? - right(scope)?)),
+                Operator::Multiply => Box::new(move |scope| finite(left(scope)? * right(scope)?)),
+                _ => Box::new(move |scope| finite(left(scope)? / right(scope)?)),
+            }
+        }
+        other => {
+            let code = cell_fn(other, literals);
+            Box::new(move |scope| {
+                let cell = code(scope)?;
+                double(cell, scope.payload)
+            })
+        }
+    }
+}
+
+/// `field * k + c` and its parts, where the constants make the result a double.
+struct Affine {
+    slot: SlotId,
+    scale: Option<Scale>,
+    add: Option<f64>,
+}
+
+#[derive(Clone, Copy)]
+enum Scale {
+    Multiply(f64),
+    Divide(f64),
+}
+
+impl Affine {
+    /// One check for the whole: a product that is not finite stays so when a finite constant is added.
+    fn code(self) -> DoubleFn {
+        let slot = self.slot;
+        match (self.scale, self.add) {
+            (Some(Scale::Multiply(factor)), Some(add)) => {
+                Box::new(move |scope| finite(double(scope.cell(slot), scope.payload)? * factor + add))
+            }
+            (Some(Scale::Multiply(factor)), None) => {
+                Box::new(move |scope| finite(double(scope.cell(slot), scope.payload)? * factor))
+            }
+            (Some(Scale::Divide(divisor)), Some(add)) => {
+                Box::new(move |scope| finite(double(scope.cell(slot), scope.payload)? / divisor + add))
+            }
+            (Some(Scale::Divide(divisor)), None) => {
+                Box::new(move |scope| finite(double(scope.cell(slot), scope.payload)? / divisor))
+            }
+            (None, add) => {
+                let add = add.unwrap_or(-0.0);
+                Box::new(move |scope| finite(double(scope.cell(slot), scope.payload)? + add))
+            }
+        }
+    }
+}
+
+fn affine(tree: &Tree) -> Option<Affine> {
+    let Tree::Arithmetic(operator, left, right) = tree else { return None };
+    let (part, constant, is_mirrored) = match (&**left, &**right) {
+        (part, Tree::Constant(constant)) => (part, constant, false),
+        (Tree::Constant(constant), part) => (part, constant, true),
+        _ => return None,
+    };
+    let value = as_double(constant)?;
+    let is_double = matches!(constant, Constant::Double(_));
+    match operator {
+        Operator::Add | Operator::Subtract if !(is_mirrored && *operator == Operator::Subtract) => {
+            let add = Some(if *operator == Operator::Add { value } else { -value });
+            match part {
+                Tree::Slot(slot, _) if is_double => Some(Affine { slot: *slot, scale: None, add }),
+                _ => affine(part).filter(|inner| inner.add.is_none()).map(|inner| Affine { add, ..inner }),
+            }
+        }
+        Operator::Multiply if is_double => {
+            slot_of(part).map(|slot| Affine { slot, scale: Some(Scale::Multiply(value)), add: None })
+        }
+        Operator::Divide if !is_mirrored => {
+            slot_of(part).map(|slot| Affine { slot, scale: Some(Scale::Divide(value)), add: None })
+        }
+        _ => None,
+    }
+}
+
+fn slot_of(tree: &Tree) -> Option<SlotId> {
+    if let Tree::Slot(slot, _) = tree { Some(*slot) } else { None }
+}
+
+fn as_double(constant: &Constant) -> Option<f64> {
+    match constant {
+        Constant::Int(value) => Some(Number::Int(*value).to_f64()),
+        Constant::UInt(value) => Some(Number::UInt(*value).to_f64()),
+        Constant::Double(value) => Some(*value),
+        _ => None,
+    }
+}
+
+/// The number of a constant, where it is one.
+pub(super) fn number_of(constant: &Constant) -> Option<Number> {
+    match constant {
+        Constant::Int(value) => Some(Number::Int(*value)),
+        Constant::UInt(value) => Some(Number::UInt(*value)),
+        Constant::Double(value) => Some(Number::Double(*value)),
+        _ => None,
+    }
+}
+
+/// Whether a cell is a number in one of its forms.
+pub(super) const fn is_number(cell: Cell) -> bool {
+    use crate::payload::{Kind, Raw};
+    matches!(
+        cell,
+        Cell::Raw(Raw { kind: Kind::Integer | Kind::Decimal, .. }) | Cell::Int(_) | Cell::UInt(_) | Cell::Double(_)
+    )
+}
