@@ -114,6 +114,10 @@ pub enum Event<'a> {
         token: u64,
         /// Why.
         reason: Reason,
+        /// Its topic, for whoever keeps what is refused.
+        topic: &'a [u8],
+        /// Its payload.
+        payload: &'a [u8],
     },
     /// A subscription is in force.
     Subscribed {

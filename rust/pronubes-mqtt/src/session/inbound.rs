@@ -1,6 +1,7 @@
 //! Bytes from the broker: cutting frames out of chunks and acting on each packet.
 
 use super::event::{Event, Incoming};
+use super::opening::message_of;
 use super::{MAXIMUM_PACKET_BEFORE_CONNACK, Session, State};
 use crate::codec::{Ack, Disconnect, Frame, Packet, PacketType, PropertyId, PublishPacket, frame_size, next_frame};
 use crate::error::ProtocolError;
@@ -181,10 +182,13 @@ impl Session {
     }
 
     fn on_puback(&mut self, ack: Ack<'_>, handler: &mut impl FnMut(Event<'_>)) -> Result<(), ProtocolError> {
+        let is_refused = ack.reason.is_failure();
+        let packet = if is_refused { self.inflight.packet(ack.packet_id) } else { None };
         let token = self.inflight.acknowledge(ack.packet_id).ok_or(ProtocolError::UnknownPacketId)?;
-        if ack.reason.is_failure() {
+        if is_refused {
             self.stats.refused += 1;
-            handler(Event::PublishRefused { token, reason: ack.reason });
+            let (topic, payload) = message_of(packet.as_deref().unwrap_or_default(), self.config.version);
+            handler(Event::PublishRefused { token, reason: ack.reason, topic, payload });
         } else {
             self.stats.confirmed += 1;
             handler(Event::Published { token });

@@ -116,6 +116,16 @@ impl Inflight {
         Some(token)
     }
 
+    /// The packet of an id that [`Self::acknowledge`] would take now. It is searched for: refusals are rare.
+    pub(super) fn packet(&self, packet_id: u16) -> Option<Vec<u8>> {
+        let number = *self.by_id.get(usize::from(packet_id).checked_sub(1)?)?;
+        let at = usize::try_from(number.checked_sub(self.first_number)?).ok().filter(|at| *at < self.sent)?;
+        let start: usize = self.entries.range(..at).map(|entry| entry.length as usize).sum();
+        let mut packet = Vec::new();
+        self.copy_out(start, self.entries[at].length as usize, false, &mut packet);
+        Some(packet)
+    }
+
     /// Marks an entry as done and frees its id.
     fn finish(&mut self, at: usize) -> u64 {
         let entry = &mut self.entries[at];
@@ -160,7 +170,7 @@ impl Inflight {
         &mut self,
         limits: &Limits,
         out: &mut Vec<u8>,
-        mut refused: impl FnMut(u64, Reason),
+        mut refused: impl FnMut(u64, Reason, &[u8]),
     ) -> u64 {
         let mut count = 0;
         while self.sent < self.entries.len() && self.awaited < self.quota {
@@ -168,9 +178,13 @@ impl Inflight {
             let length = entry.length as usize;
             if !entry.is_done {
                 match self.forbidden(entry, limits) {
-                    Some(reason) => refused(self.finish(self.sent), reason),
+                    Some(reason) => {
+                        let mut packet = Vec::new();
+                        self.copy_out(self.sent_bytes, length, false, &mut packet);
+                        refused(self.finish(self.sent), reason, &packet);
+                    }
                     None => {
-                        self.copy_out(length, entry.was_sent, out);
+                        self.copy_out(self.sent_bytes, length, entry.was_sent, out);
                         self.entries[self.sent].was_sent = true;
                         self.awaited += 1;
                         count += 1;
@@ -196,11 +210,10 @@ impl Inflight {
         }
     }
 
-    /// Copies the packet at `sent_bytes`, setting or clearing DUP.
-    fn copy_out(&self, length: usize, is_dup: bool, out: &mut Vec<u8>) {
+    /// Copies the packet that begins at `from`, setting or clearing DUP.
+    fn copy_out(&self, from: usize, length: usize, is_dup: bool, out: &mut Vec<u8>) {
         let start = out.len();
         let (front, back) = self.ring.as_slices();
-        let from = self.sent_bytes;
         let to = from + length;
         out.extend_from_slice(front.get(from..to.min(front.len())).unwrap_or_default());
         out.extend_from_slice(&back[from.saturating_sub(front.len())..to.saturating_sub(front.len())]);

@@ -4,9 +4,11 @@ use super::config::{Limits, Secret};
 use super::event::Event;
 use super::subscriptions::Line;
 use super::{Session, State};
-use crate::codec::{ConnAck, Connect, LastWill, Packet, Place, PropertyBuffer, PropertyId, Value};
+use crate::codec::{
+    ConnAck, Connect, LastWill, Packet, Place, PropertyBuffer, PropertyId, PublishPacket, Value, next_frame,
+};
 use crate::error::ProtocolError;
-use crate::protocol::Version;
+use crate::protocol::{Sender, Version};
 use crate::reason::{Carrier, Reason};
 
 impl Session {
@@ -98,12 +100,21 @@ impl Session {
     /// Sends in-flight messages of an earlier connection as far as the quota goes.
     pub(super) fn send_waiting(&mut self, handler: &mut impl FnMut(Event<'_>)) {
         let mut refused = 0;
-        self.stats.sent_again += self.inflight.send_waiting(&self.limits, &mut self.output, |token, reason| {
+        let version = self.config.version;
+        self.stats.sent_again += self.inflight.send_waiting(&self.limits, &mut self.output, |token, reason, packet| {
             refused += 1;
-            handler(Event::PublishRefused { token, reason });
+            let (topic, payload) = message_of(packet, version);
+            handler(Event::PublishRefused { token, reason, topic, payload });
         });
         self.stats.refused += refused;
     }
+}
+
+/// Topic and payload of a packet that this client encoded.
+pub(super) fn message_of(packet: &[u8], version: Version) -> (&[u8], &[u8]) {
+    let frame = next_frame(packet, u32::MAX).ok().flatten();
+    let publish = frame.and_then(|frame| PublishPacket::decode(frame.first, frame.body, version, Sender::Client).ok());
+    publish.map_or((&[], &[]), |publish| (publish.topic, publish.payload))
 }
 
 fn refused<'a>(connack: &ConnAck<'a>) -> Event<'a> {

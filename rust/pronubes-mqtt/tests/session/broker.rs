@@ -148,7 +148,7 @@ pub fn describe(event: Event<'_>) -> String {
         Event::Refused { reason, retry, .. } => format!("refused {} {retry:?}", reason.name()),
         Event::Publish(message) => format!("publish {} {}", message.topic_text(), text(message.payload)),
         Event::Published { token } => format!("published {token}"),
-        Event::PublishRefused { token, reason } => format!("publish refused {token} {}", reason.name()),
+        Event::PublishRefused { token, reason, .. } => format!("publish refused {token} {}", reason.name()),
         Event::Subscribed { index, qos } => format!("subscribed {index} {qos:?}"),
         Event::SubscribeRefused { index, reason } => format!("subscribe refused {index} {}", reason.name()),
         Event::Unsubscribed { filter, reason } => format!("unsubscribed {filter} {}", reason.name()),
