@@ -1,0 +1,1 @@
+"""The parts of the benchmark runner; `bench/run.py` is its command line."""

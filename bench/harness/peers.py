@@ -1,0 +1,84 @@
+"""Who takes part: how each is started, and whether it is there."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.workloads import Workload
+
+__all__ = ["PEERS", "Peer", "Task"]
+
+PROGRAMS = Path(__file__).resolve().parent.parent / "peers"
+PRONUBES = Path(sys.executable).with_name("pronubes")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a peer is given for one run."""
+
+    workload: Workload
+    port: int
+    qos: int
+    source: dict[str, Any]  # Any: configuration as YAML would give it
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A router that takes part.
+
+    Attributes:
+        command: The command line for a task; writes the peer's configuration if it needs one.
+        missing: Why it cannot take part here, or nothing.
+        is_identity: It hands on what it gets, instead of doing the work.
+        max_in_flight: Outputs that may be on their way. Peers with unbounded queues inside get few, in their favour: drowned in their own
+            backlog they cost twice as much per message.
+    """
+
+    command: Callable[[Task], list[str]]
+    missing: Callable[[], str | None]
+    is_identity: bool = False
+    max_in_flight: int | None = None
+
+
+def _program(name: str) -> Callable[[Task], list[str]]:
+    return lambda task: [sys.executable, str(PROGRAMS / name), "--port", str(task.port), "--qos", str(task.qos)]
+
+
+def _pronubes(task: Task) -> list[str]:
+    config = task.folder / "pronubes.yaml"
+    config.write_text(task.workload.config(task.port, task.qos, task.source), encoding="utf-8")
+    return [str(PRONUBES), "run", str(config)]
+
+
+def _template(name: str, *command: str) -> Callable[[Task], list[str]]:
+    def build(task: Task) -> list[str]:
+        text = (PROGRAMS / name).read_text(encoding="utf-8")
+        config = task.folder / name
+        config.write_text(text.replace("MQTT_PORT", str(task.port)).replace("MQTT_QOS", str(task.qos)), encoding="utf-8")
+        return [*command, str(config)]
+
+    return build
+
+
+def _on_path(program: str) -> Callable[[], str | None]:
+    return lambda: None if shutil.which(program) else f"`{program}` is not on PATH"
+
+
+def _installed() -> str | None:
+    return None if PRONUBES.exists() else f"`{PRONUBES.name}` is not installed beside this Python; `make bench` installs it"
+
+
+PEERS = {
+    "pronubes": Peer(_pronubes, _installed),
+    "forwarder": Peer(_program("forwarder.py"), lambda: None, is_identity=True),
+    "aiomqtt": Peer(_program("aiomqtt_orjson.py"), lambda: None, max_in_flight=2_000),
+    "paho": Peer(_program("paho_orjson.py"), lambda: None, max_in_flight=2_000),
+    "bento": Peer(_template("bento.yaml", "bento", "-c"), _on_path("bento"), max_in_flight=20_000),
+    "telegraf": Peer(_template("telegraf.conf", "telegraf", "--quiet", "--config"), _on_path("telegraf"), max_in_flight=20_000),
+}
