@@ -125,9 +125,7 @@ def routes(count: int, tags: int = 10_000) -> tuple[Iterator[Slot], dict[str, An
             yield Slot(f"raw/{levels}", payload, [(f"acme/site1/{levels}", expected)])
 
     made = {
-        f"r{index}": _route(
-            f"raw/area{index}/{{line}}/{{plc}}/{{tag}}", f"${{enterprise}}/${{site}}/area{index}/{{line}}/{{plc}}/{{tag}}", W1_STEPS
-        )
+        f"r{index}": _route(f"raw/area{index}/{{line}}/{{plc}}/{{tag}}", f"${{enterprise}}/${{site}}/area{index}/{{line}}/{{plc}}/{{tag}}", W1_STEPS)
         for index in range(count)
     }
     return slots(), made
@@ -197,9 +195,7 @@ def w3(objects: int = 100, members: int = 100) -> tuple[Iterator[Slot], dict[str
     def slots() -> Iterator[Slot]:
         for slot in range(objects):
             tags = {f"tag{tag:02d}": {"v": _value(slot + tag), "t": id_of(slot)} for tag in range(members)}
-            outputs = [
-                (f"acme/site1/plc{slot}/{name}", json.dumps({"v": member["v"], "timestamp_ms": member["t"]})) for name, member in tags.items()
-            ]
+            outputs = [(f"acme/site1/plc{slot}/{name}", json.dumps({"v": member["v"], "timestamp_ms": member["t"]})) for name, member in tags.items()]
             yield Slot(f"raw/plc{slot}/all", json.dumps({"tags": tags}), outputs)
 
     return slots(), {"w3": route}

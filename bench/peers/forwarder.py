@@ -45,7 +45,7 @@ class Side(asyncio.BufferedProtocol):
         for packet in self.hello:
             self.transport.write(packet)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, _sizehint: int) -> memoryview:
         return self.view
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -64,7 +64,7 @@ class Side(asyncio.BufferedProtocol):
         if self.other is not None and self.other.transport is not None:
             self.other.transport.resume_reading()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         if not self.closed.done():
             self.closed.set_result(None)
 

@@ -6,12 +6,13 @@ import argparse
 from typing import Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 from w1 import transform
 
 
 def client(name: str, port: int) -> mqtt.Client:
     """A connected client without a limit on what it queues."""
-    made = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=name)
+    made = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name)
     made.max_inflight_messages_set(65_535)
     made.connect("127.0.0.1", port)
     return made
@@ -24,7 +25,7 @@ def main(port: int, qos: int) -> None:
     source = client("paho-source", port)
 
     def on_message(_client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:  # Any: paho's signature
-        topic, payload = transform(message.topic, message.payload)
+        topic, payload = transform(message.topic, bytes(message.payload))
         sink.publish(topic, payload, qos=qos)
 
     source.on_message = on_message

@@ -47,7 +47,7 @@ impl Checker {
     pub(crate) fn new(workload: Workload) -> Self {
         let Workload { slots, outputs } = workload;
         let forms = vec![None; outputs.len()];
-        let ledger = Ledger::new(outputs.len());
+        let ledger = Ledger::new(outputs.iter().map(|output| &*output.topic));
         Self {
             slots,
             outputs,
@@ -93,11 +93,12 @@ impl Checker {
 
     fn book(&mut self, output: usize, round: u64, sent: u64) -> Option<Accepted> {
         let slot = self.outputs[output].slot;
-        if round * self.slots.len() as u64 + u64::from(slot) >= sent {
+        let input = round * self.slots.len() as u64 + u64::from(slot);
+        if input >= sent {
             self.tell(format!("round {round} of slot {slot} came back and was never sent"));
             return None;
         }
-        let is_new = self.ledger.arrive(output, round as u32);
+        let is_new = self.ledger.arrive(output, round as u32, input);
         is_new.then_some(Accepted { slot, round })
     }
 
