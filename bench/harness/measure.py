@@ -21,6 +21,8 @@ __all__ = ["Bench", "Outcome"]
 ROOT = Path(__file__).resolve().parents[2]
 GENERATOR = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "pronubes-loadgen"
 ROUTER_CORE, GENERATOR_CORE = "0", "1"
+# Stands in configurations that are only loaded.
+UNUSED_PORT = 1883
 # Seconds that a run may take beyond its phases: start, verifying slow peers, drain.
 GRACE = 150.0
 
@@ -69,6 +71,8 @@ class Bench:
 
     def _run(self, contestant: Contestant, built: workloads.Workload, job: Job, pace: dict[str, Any], folder: Path) -> Outcome:  # Any: JSON
         peer = PEERS[contestant.peer]
+        if peer.is_program:
+            return _run_program(peer.command(Task(built, UNUSED_PORT, job.qos, contestant.source, folder)), folder)
         wish = {
             "workload": str(built.messages),
             "identity": peer.is_identity,
@@ -107,6 +111,17 @@ class Bench:
             return Outcome({}, [err.strip(), *([f"the router's last words: {tail}"] if tail else [])], {})
         report = json.loads(out)
         return Outcome(_figures(report) if report["ok"] else {}, report["problems"], report)
+
+
+def _run_program(command: list[str], folder: Path) -> Outcome:
+    try:
+        done = subprocess.run([*_pinned(ROUTER_CORE), *command], capture_output=True, text=True, timeout=GRACE, check=False, cwd=folder)
+    except subprocess.TimeoutExpired:
+        return Outcome({}, [f"took longer than {GRACE:.0f} s"], {})
+    if done.returncode:
+        return Outcome({}, [done.stderr.strip()[-800:]], {})
+    said = json.loads(done.stdout.splitlines()[-1])
+    return Outcome({} if said["problems"] else said["figures"], said["problems"], said)
 
 
 def _pinned(core: str) -> list[str]:

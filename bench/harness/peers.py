@@ -38,12 +38,14 @@ class Peer:
         is_identity: It hands on what it gets, instead of doing the work.
         max_in_flight: Outputs that may be on their way. Peers with unbounded queues inside get few, in their favour: drowned in their own
             backlog they cost twice as much per message.
+        is_program: It takes no load: it measures itself and prints problems and figures as one line of JSON.
     """
 
     command: Callable[[Task], list[str]]
     missing: Callable[[], str | None]
     is_identity: bool = False
     max_in_flight: int | None = None
+    is_program: bool = False
 
 
 def _program(name: str) -> Callable[[Task], list[str]]:
@@ -51,9 +53,18 @@ def _program(name: str) -> Callable[[Task], list[str]]:
 
 
 def _pronubes(task: Task) -> list[str]:
+    return [str(PRONUBES), "run", str(_config(task))]
+
+
+def _config(task: Task) -> Path:
     config = task.folder / "pronubes.yaml"
     config.write_text(task.workload.config(task.port, task.qos, task.source), encoding="utf-8")
-    return [str(PRONUBES), "run", str(config)]
+    shutil.copy(PROGRAMS / "bench_hooks.py", task.folder)
+    return config
+
+
+def _router_api(task: Task) -> list[str]:
+    return [sys.executable, str(PROGRAMS / "router_api.py"), "--messages", str(task.workload.messages), "--config", str(_config(task))]
 
 
 def _template(name: str, *command: str) -> Callable[[Task], list[str]]:
@@ -76,6 +87,7 @@ def _installed() -> str | None:
 
 PEERS = {
     "pronubes": Peer(_pronubes, _installed),
+    "router_api": Peer(_router_api, _installed, is_program=True),
     "forwarder": Peer(_program("forwarder.py"), lambda: None, is_identity=True),
     "aiomqtt": Peer(_program("aiomqtt_orjson.py"), lambda: None, max_in_flight=2_000),
     "paho": Peer(_program("paho_orjson.py"), lambda: None, max_in_flight=2_000),

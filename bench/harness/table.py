@@ -26,7 +26,7 @@ TITLES = {
     "subscribed_ms": "subscribed ms",
     "first_message_ms": "first msg ms",
     "acked_ahead": "acked ahead",
-    "seconds": "s",
+    "load_ms": "load ms",
     "us_per_message": "us/msg",
 }
 FLOOR, HAND_WRITTEN = "forwarder", "aiomqtt"
@@ -52,7 +52,7 @@ def show(console: Console, scenario: Scenario, entries: dict[str, Entry]) -> Non
             table.add_row(name, f"[red]{escape(entry.problems[0][:140])}[/red]")
         elif entry.figures:
             ratios = [_ratio(entry, entries.get(other), first) for other in (FLOOR, HAND_WRITTEN)]
-            table.add_row(name, *(_cell(column, entry.figures[column]) for column in scenario.columns), *ratios)
+            table.add_row(name, *(_cell(column, entry.figures.get(column)) for column in scenario.columns), *ratios)
     console.print(table)
 
 
@@ -66,7 +66,9 @@ def _rows(scenario: Scenario, entries: dict[str, Entry]) -> list[str]:
     return [*(name for name in entries if name not in sets), *wrong, *ranked[:SHOWN_SETS]]
 
 
-def _cell(column: str, spread: Spread) -> str:
+def _cell(column: str, spread: Spread | None) -> str:
+    if spread is None:
+        return ""
     text = _number(spread.median)
     if spread.least == spread.greatest or column in {"acked_ahead", "cpu_share"}:
         return text
@@ -82,7 +84,7 @@ def _number(value: float) -> str:
 
 
 def _ratio(entry: Entry, other: Entry | None, metric: str) -> str:
-    if other is None or entry is other or not other.figures or not other.figures[metric].median:
+    if other is None or entry is other or metric not in other.figures or metric not in entry.figures or not other.figures[metric].median:
         return ""
     ratio = entry.figures[metric].median / other.figures[metric].median
     return f"{ratio:.1f}x" if ratio >= 1 else f"1/{1 / ratio:.0f}" if ratio > 0 else ""

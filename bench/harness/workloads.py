@@ -103,9 +103,9 @@ def _levels(slot: int) -> str:
     return f"area{slot // 1000}/line{slot // 100 % 10}/plc{slot // 10 % 10}/tag{slot % 10}"
 
 
-def w1(tags: int = 10_000, steps: tuple[dict[str, Any], ...] = ()) -> tuple[Iterator[Slot], dict[str, Any]]:  # Any: as above
-    """The work that every peer does; `steps` are put before it (a hook that changes nothing, for example)."""
-    route = _route("raw/{area}/{line}/{plc}/{tag}", "${enterprise}/${site}/{area}/{line}/{plc}/{tag}", [*steps, *W1_STEPS])
+def w1(tags: int = 10_000) -> tuple[Iterator[Slot], dict[str, Any]]:  # Any: as above
+    """The work that every peer does."""
+    route = _route("raw/{area}/{line}/{plc}/{tag}", "${enterprise}/${site}/{area}/{line}/{plc}/{tag}", list(W1_STEPS))
 
     def slots() -> Iterator[Slot]:
         for slot in range(tags):
@@ -113,6 +113,13 @@ def w1(tags: int = 10_000, steps: tuple[dict[str, Any], ...] = ()) -> tuple[Iter
             yield Slot(f"raw/{_levels(slot)}", payload, [(f"acme/site1/{_levels(slot)}", expected)])
 
     return slots(), {"w1": route}
+
+
+def w1_hook(hook: str = "scale", tags: int = 10_000) -> tuple[Iterator[Slot], dict[str, Any]]:  # Any: as above
+    """W1 with its first step in Python; `peers/bench_hooks.py` has the hooks."""
+    slots, made = w1(tags)
+    made["w1"]["steps"] = [{"python": f"bench_hooks:{hook}"}, *W1_STEPS[1:]]
+    return slots, made
 
 
 def routes(count: int, tags: int = 10_000) -> tuple[Iterator[Slot], dict[str, Any]]:  # Any: as above
@@ -209,6 +216,7 @@ def routeset(seed: int, slots: int = 2_000) -> tuple[Iterator[Slot], dict[str, A
 
 KINDS: dict[str, Callable[..., tuple[Iterator[Slot], dict[str, Any]]]] = {
     "w1": w1,
+    "w1_hook": w1_hook,
     "w2": w2,
     "w3": w3,
     "routes": routes,
