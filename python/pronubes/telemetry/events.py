@@ -17,6 +17,8 @@ __all__ = [
     "ConnectionLost",
     "ConnectionRefused",
     "Connected",
+    "DeviceFault",
+    "DeviceWell",
     "Event",
     "HookBroken",
     "NodeDraining",
@@ -148,6 +150,26 @@ class ClockStepped(Event):
     sentence = "The system clock was set; times of messages follow it, timers do not."
     level = "warning"
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFault(Event):
+    """A device does not answer, or not as it should; its tags have the quality BAD until it does."""
+
+    sentence = "The device does not answer as it should; its tags have the quality BAD until it does."
+    level = "warning"
+    source: str
+    address: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceWell(Event):
+    """A device answers again."""
+
+    sentence = "The device answers again."
+    source: str
+    address: str
 
 
 @dataclass(frozen=True, slots=True)

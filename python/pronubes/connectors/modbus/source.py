@@ -1,0 +1,272 @@
+"""The polling side: one connection per device or gateway, poll groups with their own intervals, quality when there is no answer.
+
+A tag that cannot be read is not left at its old value in silence: it is sent once per poll with no value and the quality `BAD`. After a time-out the
+connection is closed, so that a late answer is never taken for the answer to the next request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from pronubes.connectors.base import NotConnected, Settlement, SourceBatch
+from pronubes.connectors.modbus.blocks import Block, decode, plan_blocks
+from pronubes.connectors.modbus.tags import load_tags
+from pronubes.connectors.options import SourceConnector, TagSourceOptions
+from pronubes.connectors.values import Duration, refuse
+from pronubes.telemetry import emit, events
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pymodbus.client import AsyncModbusTcpClient
+
+    from pronubes.connectors.base import ConnectorContext
+    from pronubes.connectors.modbus.tags import Tag, TagProblem
+
+__all__ = ["SOURCE", "ModbusOptions", "ModbusSource"]
+
+LEAST_POLL_S = 0.01
+"""Polling faster than this can stop a PLC."""
+
+
+class ModbusOptions(TagSourceOptions):
+    """Options of a `modbus` source."""
+
+    url: str
+    """`tcp://HOST:PORT`; the port is 502 when it is left out."""
+    tags: str
+    """The tag list, a CSV file; a relative path counts from the configuration file."""
+    poll: dict[str, Duration] = Field(default_factory=lambda: {"default": 1.0})
+    """How often each poll group is read; tags without a group are in `default`."""
+    address_base: int = Field(default=0, ge=0, le=1)
+    """Whether the tag list counts addresses from 0 (as the protocol does) or from 1 (as many manuals do)."""
+    timeout: Duration = Field(default=1.0, gt=0, le=60)
+    """How long an answer may take."""
+    most_gap: int = Field(default=8, ge=0, le=120)
+    """How many unused registers between two tags are read along rather than asking twice."""
+    allow_plaintext: bool = False
+    """Modbus TCP has no protection of its own: beyond this machine it must be allowed in writing."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme != "tcp" or not parts.hostname or parts.path not in {"", "/"}:
+            raise refuse("This is not the address of a Modbus TCP device.", expected="`tcp://HOST:PORT`")
+        return url
+
+    @field_validator("poll")
+    @classmethod
+    def _has_default(cls, poll: dict[str, float]) -> dict[str, float]:
+        for group, interval_s in poll.items():
+            if interval_s < LEAST_POLL_S:
+                raise refuse(f"Poll group `{group}` would be read every {interval_s:g} s.", expected=f"at least {LEAST_POLL_S:g} s: devices stop under more")
+        return {"default": 1.0, **poll}
+
+    @property
+    def host(self) -> str:
+        """The host of `url`."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The port of `url`."""
+        return urlsplit(self.url).port or 502
+
+    def endpoint(self) -> str | None:
+        """Name the device."""
+        return f"tcp://{self.host}:{self.port}"
+
+    def filters(self) -> Sequence[str] | None:
+        """Cover the tags' topics with one level in the place of each name."""
+        return None
+
+    def file_problems(self, base_dir: Path) -> Sequence[tuple[Path, TagProblem]]:
+        """Check the tag list; `check` shows what is wrong with file, row and column."""
+        path = base_dir / self.tags
+        try:
+            tags, problems = load_tags(path, address_base=self.address_base)
+        except OSError as error:
+            from pronubes.connectors.modbus.tags import TagProblem
+
+            return [(path, TagProblem(1, "", error.strerror or "an error", "a tag list that can be read"))]
+        if not problems:
+            problems = _group_problems(tags, self.poll)
+        return [(path, problem) for problem in problems]
+
+
+def _group_problems(tags: Sequence[Tag], poll: dict[str, float]) -> list[TagProblem]:
+    from pronubes.connectors.modbus.tags import TagProblem
+
+    unknown = {tag.group: tag.name for tag in reversed(tags) if tag.group not in poll}
+    return [
+        TagProblem(1, "group", group, f"one of {', '.join(poll)}", f"Tag `{name}` has it; add `{group}: 1s` under `poll`.")
+        for group, name in unknown.items()
+    ]
+
+
+class _Group:
+    """A poll group: its requests, its columns, and when it is due."""
+
+    def __init__(self, interval_s: float, tags: Sequence[Tag], topics: Sequence[str], most_gap: int) -> None:
+        self.interval_s = interval_s
+        self.blocks = plan_blocks(tags, most_gap=most_gap)
+        self.due_s = 0.0
+        place = {tag.name: topic for tag, topic in zip(tags, topics, strict=True)}
+        ordered = [tag for block in self.blocks for tag in block.tags]
+        self.topics = [place[tag.name] for tag in ordered]
+        self.units = [tag.unit for tag in ordered]
+
+
+class ModbusSource:
+    """Implements `BatchSource`."""
+
+    def __init__(self, options: ModbusOptions, context: ConnectorContext) -> None:
+        self._options = options
+        self._context = context
+        self._client: AsyncModbusTcpClient | None = None
+        self._groups: list[_Group] = []
+        self._lost: str | None = None
+        self._has_told_bad = False
+        self._is_well = True
+
+    async def open(self) -> None:
+        """Connect. A device that is not there is told once as `BAD` values, then as `NotConnected`.
+
+        Raises:
+            NotConnected: The device is not reachable, or the tag list cannot be read.
+        """
+        from pymodbus.client import AsyncModbusTcpClient
+
+        if not self._groups:
+            self._groups = await asyncio.to_thread(self._load)
+        options = self._options
+        self._lost = None
+        self._client = AsyncModbusTcpClient(options.host, port=options.port, timeout=options.timeout, retries=0, reconnect_delay=0)
+        if not await self._client.connect():
+            why = f"{options.endpoint()} does not answer."
+            if self._has_told_bad:
+                raise NotConnected(why)
+            self._lost = why
+
+    def _load(self) -> list[_Group]:
+        options = self._options
+        try:
+            tags, problems = load_tags(self._context.base_dir / options.tags, address_base=options.address_base)
+        except OSError as error:
+            raise NotConnected(f"{options.tags}: {error.strerror}") from error
+        if problems:
+            first = problems[0]
+            raise NotConnected(f"{options.tags}:{first.row}: {first.column}: found {first.found}, expected {first.expected}.")
+        groups = []
+        for name, interval_s in options.poll.items():
+            members = [tag for tag in tags if tag.group == name]
+            if members:
+                groups.append(_Group(interval_s, members, [self._topic(tag) for tag in members], options.most_gap))
+        return groups
+
+    def _topic(self, tag: Tag) -> str:
+        names = {"source": self._context.name, "tag": tag.name, "group": tag.group, "device": str(tag.device)}
+        topic = self._options.topic
+        for name, value in names.items():
+            topic = topic.replace(f"{{{name}}}", value)
+        return topic
+
+    async def read(self) -> SourceBatch:
+        """Wait until a poll group is due and read it.
+
+        Raises:
+            NotConnected: The connection was lost; every tag was told as `BAD` before.
+        """
+        if self._lost is not None:
+            return self._tell_lost(self._lost)
+        group = min(self._groups, key=lambda candidate: candidate.due_s)
+        loop = asyncio.get_running_loop()
+        if (wait_s := group.due_s - loop.time()) > 0:
+            await asyncio.sleep(wait_s)
+        # A poll that took longer than its interval is not made up for: the device has enough to do.
+        group.due_s = max(group.due_s + group.interval_s, loop.time())
+        return await self._poll(group)
+
+    def _tell_lost(self, why: str) -> SourceBatch:
+        if self._has_told_bad:
+            raise NotConnected(why)
+        self._has_told_bad = True
+        topics = [topic for group in self._groups for topic in group.topics]
+        units = [unit for group in self._groups for unit in group.units]
+        return self._batch(topics, [None] * len(topics), ["BAD"] * len(topics), units)
+
+    async def _poll(self, group: _Group) -> SourceBatch:
+        values: list[float | int | bool | None] = []
+        qualities: list[str] = []
+        fault: str | None = None
+        for block in group.blocks:
+            answer, why = await self._ask(block) if self._lost is None else (None, self._lost)
+            fault = fault or why
+            for tag in block.tags:
+                value = decode(tag, block, answer) if answer is not None else None
+                values.append(value)
+                qualities.append("BAD" if value is None else "GOOD")
+        self._tell(fault)
+        self._has_told_bad = False
+        return self._batch(group.topics, values, qualities, group.units)
+
+    async def _ask(self, block: Block) -> tuple[Sequence[int] | Sequence[bool] | None, str | None]:
+        from pymodbus.exceptions import ModbusException
+
+        client = self._client
+        if client is None:
+            return None, "not connected"
+        request: Any = {  # Any: four methods of one shape
+            "holding": client.read_holding_registers,
+            "input": client.read_input_registers,
+            "coil": client.read_coils,
+            "discrete": client.read_discrete_inputs,
+        }[block.table]
+        where = f"{block.table} {block.address}..{block.address + block.count - 1} of device {block.device}"
+        try:
+            response = await request(block.address, count=block.count, device_id=block.device)
+        except (ModbusException, OSError, TimeoutError) as error:
+            self._lost = f"no answer for {where}: {error}"
+            return None, self._lost
+        if response.isError():
+            return None, f"the device refused {where}: exception code {getattr(response, 'exception_code', '?')}"
+        answer: Sequence[int] | Sequence[bool] = response.bits if block.table in {"coil", "discrete"} else response.registers
+        if len(answer) < block.count:
+            self._lost = f"a short answer for {where}: {len(answer)} of {block.count}"
+            return None, self._lost
+        return answer, None
+
+    def _tell(self, fault: str | None) -> None:
+        if fault is not None and self._is_well:
+            emit(events.DeviceFault(source=self._context.name, address=self._options.endpoint() or "", error=fault))
+        elif fault is None and not self._is_well:
+            emit(events.DeviceWell(source=self._context.name, address=self._options.endpoint() or ""))
+        self._is_well = fault is None
+
+    def _batch(
+        self, topics: Sequence[str], values: Sequence[float | int | bool | None], qualities: Sequence[str], units: Sequence[str | None]
+    ) -> SourceBatch:
+        now_ns = self._context.now_ns()  # Modbus has no time of its own: the end of the read is the time of the value
+        return SourceBatch(topics=topics, values=values, qualities=qualities, units=units, source_ns=[now_ns] * len(topics))
+
+    async def settle(self, position: object, outcome: Settlement) -> None:
+        """A device does not wait for acknowledgement."""
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+SOURCE = SourceConnector(
+    options=ModbusOptions,
+    implementation="pronubes.connectors.modbus.source:ModbusSource",
+    example="{type: modbus, url: tcp://127.0.0.1:5020, tags: tags.csv, poll: {default: 1s, slow: 10s}}",
+)
