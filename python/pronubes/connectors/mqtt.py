@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from pronubes.telemetry import emit, events
 
@@ -74,10 +74,9 @@ class _Socket(asyncio.BufferedProtocol):
         self._is_gathering = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self.transport = transport  # type: ignore[assignment]  # uvloop's transports are no subclasses of asyncio's
-        assert self.transport is not None
-        self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        stream = cast("asyncio.Transport", transport)  # uvloop's transports are no subclasses of asyncio's
+        stream.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self.transport = stream
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's signature
         return self._buffer
@@ -141,9 +140,7 @@ class MqttLink:
         pauses: How long to wait between attempts.
     """
 
-    def __init__(
-        self, name: str, side: str, connection: int, options: MqttOptions, *, base_dir: Path, driver: Driver, pauses: Pauses
-    ) -> None:
+    def __init__(self, name: str, side: str, connection: int, options: MqttOptions, *, base_dir: Path, driver: Driver, pauses: Pauses) -> None:
         self.name = name
         self.side = side
         self.connection = connection

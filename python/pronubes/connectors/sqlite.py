@@ -154,6 +154,4 @@ class SqliteSink:
             self._connection = None
 
 
-SINK = SinkConnector(
-    options=SqliteOptions, implementation="pronubes.connectors.sqlite:SqliteSink", example="{type: sqlite, path: data/history.db}"
-)
+SINK = SinkConnector(options=SqliteOptions, implementation="pronubes.connectors.sqlite:SqliteSink", example="{type: sqlite, path: data/history.db}")

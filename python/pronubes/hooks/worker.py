@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pronubes.hooks.base import Hook, HookOutputError, HookResult
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pronubes import _core
 
 __all__ = ["HookFailure", "HookWorker"]
+
+Reason = Literal["hook_failed", "hook_timeout", "hook_output"]
 
 STUCK_LIMIT = 3
 
@@ -31,8 +33,8 @@ class HookFailure(Exception):
         detail: What happened, for the quarantine.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
-        self.reason = reason
+    def __init__(self, reason: Reason, detail: str) -> None:
+        self.reason: Reason = reason
         self.detail = detail
         super().__init__(detail)
 
@@ -58,7 +60,9 @@ class HookWorker:
             HookFailure: It raised, returned nonsense, or did not come back in time.
         """
         if self._stuck >= STUCK_LIMIT:
-            raise HookFailure("hook_timeout", f"`{self.hook.name}` hung {self._stuck} times and is not called any more until the configuration is loaded again")
+            raise HookFailure(
+                "hook_timeout", f"`{self.hook.name}` hung {self._stuck} times and is not called any more until the configuration is loaded again"
+            )
         if self._thread is None:
             self._thread = _Thread(self.hook)
         answer = self._thread.submit(batch)

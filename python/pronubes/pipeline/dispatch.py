@@ -10,12 +10,12 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pronubes.telemetry import emit, events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pronubes._core import Pipeline, Work
     from pronubes.connectors.mqtt import MqttLink
@@ -152,7 +152,10 @@ class Dispatcher:
             self._timer = None
 
 
-def _set(flags: Mapping[str, asyncio.Event] | Mapping[int, asyncio.Event], key: str | int) -> None:
-    flag = flags.get(key)  # type: ignore[call-overload]  # both maps are asked with their own kind of key
+_Key = TypeVar("_Key", str, int)
+
+
+def _set(flags: dict[_Key, asyncio.Event], key: _Key) -> None:
+    flag = flags.get(key)
     if flag is not None:
         flag.set()

@@ -70,7 +70,5 @@ class HookRunner:
             if result.failed:
                 first = next(iter(result.failed.values()))
                 emit(events.HookBroken(hook=self._hook.name, count=len(result.failed), reason="hook_failed", error=first))
-            work = engine.hook_done(
-                self.number, batch.id, failed=list(result.failed.items()), now_ns=self._clock(), **result.changes
-            )
+            work = engine.hook_done(self.number, batch.id, failed=list(result.failed.items()), now_ns=self._clock(), **result.changes)
         self._dispatcher.do(work)

@@ -34,9 +34,7 @@ class Ingress:
         randomness: For the jitter of reconnects.
     """
 
-    def __init__(
-        self, name: str, source: BatchSource, *, dispatcher: Dispatcher, clock: Callable[[], int], randomness: random.Random
-    ) -> None:
+    def __init__(self, name: str, source: BatchSource, *, dispatcher: Dispatcher, clock: Callable[[], int], randomness: random.Random) -> None:
         self.name = name
         self.has_ended = False
         self._source = source
@@ -45,6 +43,7 @@ class Ingress:
         self._backoff = Backoff(randomness)
         self._positions: deque[tuple[int, object]] = deque()
         self._next_position = 0
+        self._is_settled = asyncio.Event()
         self._settled: asyncio.Queue[tuple[object, Settlement]] = asyncio.Queue(maxsize=0)  # bounded by the engine's limit of open positions
         self.is_free = asyncio.Event()
         self.is_free.set()
@@ -54,6 +53,8 @@ class Ingress:
         while self._positions and self._positions[0][0] <= position:
             _, own = self._positions.popleft()
             self._settled.put_nowait((own, Settlement.DONE if is_delivered else Settlement.FAILED))
+        if not self._positions:
+            self._is_settled.set()
 
     async def run(self) -> None:
         """Run until the source has no more, or until cancelled."""
@@ -120,6 +121,7 @@ class Ingress:
             position = self._next_position
             self._next_position += 1
             self._positions.append((position, batch.position))
+            self._is_settled.clear()
         engine = self._dispatcher.engine
         if batch.lines is not None and batch.line_format is not None:
             form = batch.line_format
@@ -134,9 +136,7 @@ class Ingress:
                 now_ns=self._clock(),
             )
         elif batch.payloads is not None:
-            work = engine.push(
-                self.name, batch.topics, batch.payloads, source_ns=batch.source_ns, position=position, now_ns=self._clock()
-            )
+            work = engine.push(self.name, batch.topics, batch.payloads, source_ns=batch.source_ns, position=position, now_ns=self._clock())
         else:
             work = engine.push_values(
                 self.name,
@@ -157,8 +157,8 @@ class Ingress:
             self._settled.task_done()
 
     async def _wait_settled(self) -> None:
-        while self._positions:
-            await asyncio.sleep(0.01)
+        if self._positions:
+            await self._is_settled.wait()
         await self._settled.join()
 
     async def _close(self) -> None:

@@ -263,5 +263,12 @@ class Node:
 
     def _tell_end(self) -> None:
         ledger = self.status()
-        emit(events.NodeStopped(node=self.plan.name, received=ledger["totals"]["received"], delivered=ledger["totals"]["delivered"],
-                                quarantined=ledger["totals"]["quarantined"], buffered=ledger["totals"]["buffered"]))
+        emit(
+            events.NodeStopped(
+                node=self.plan.name,
+                received=ledger["totals"]["received"],
+                delivered=ledger["totals"]["delivered"],
+                quarantined=ledger["totals"]["quarantined"],
+                buffered=ledger["totals"]["buffered"],
+            )
+        )

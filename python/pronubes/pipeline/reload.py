@@ -64,9 +64,7 @@ async def reload(node: Node, plan: NodePlan) -> None:
     )
 
 
-def _gone(
-    old: Mapping[str, PlannedSource] | Mapping[str, PlannedSink], new: Mapping[str, PlannedSource] | Mapping[str, PlannedSink]
-) -> list[str]:
+def _gone(old: Mapping[str, PlannedSource] | Mapping[str, PlannedSink], new: Mapping[str, PlannedSource] | Mapping[str, PlannedSink]) -> list[str]:
     """Name what is in `old` and not, or not the same, in `new`."""
     return [name for name, planned in old.items() if new.get(name) != planned]
 

@@ -14,9 +14,9 @@ import structlog
 __all__ = [
     "BrokerNotice",
     "ClockStepped",
+    "Connected",
     "ConnectionLost",
     "ConnectionRefused",
-    "Connected",
     "DeviceFault",
     "DeviceWell",
     "Event",

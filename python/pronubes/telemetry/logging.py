@@ -22,9 +22,7 @@ __all__ = ["LEVELS", "configure"]
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
-def configure(
-    *, level: str = "info", form: Literal["auto", "console", "json"] = "auto", stream: TextIO | None = None
-) -> None:
+def configure(*, level: str = "info", form: Literal["auto", "console", "json"] = "auto", stream: TextIO | None = None) -> None:
     """Send log events to `stream`.
 
     Args:
@@ -35,9 +33,7 @@ def configure(
     target = stream if stream is not None else sys.stderr
     console = form == "console" or (form == "auto" and target.isatty())
     renderer: Processor = (
-        structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=0)
-        if console
-        else structlog.processors.JSONRenderer(serializer=_line)
+        structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=0) if console else structlog.processors.JSONRenderer(serializer=_line)
     )
     stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console)
     structlog.configure(

@@ -65,7 +65,9 @@ class ModbusOptions(TagSourceOptions):
     def _has_default(cls, poll: dict[str, float]) -> dict[str, float]:
         for group, interval_s in poll.items():
             if interval_s < LEAST_POLL_S:
-                raise refuse(f"Poll group `{group}` would be read every {interval_s:g} s.", expected=f"at least {LEAST_POLL_S:g} s: devices stop under more")
+                raise refuse(
+                    f"Poll group `{group}` would be read every {interval_s:g} s.", expected=f"at least {LEAST_POLL_S:g} s: devices stop under more"
+                )
         return {"default": 1.0, **poll}
 
     @property

@@ -14,10 +14,11 @@ import csv
 import math
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Order", "Table", "Tag", "TagProblem", "Type", "load_tags"]
@@ -140,7 +141,9 @@ def _header_problems(header: Sequence[str]) -> Iterator[TagProblem]:
     for name in header:
         if name not in COLUMNS:
             near = difflib.get_close_matches(name, COLUMNS, n=1)
-            yield TagProblem(1, name, name or "a column without a name", f"one of {', '.join(COLUMNS)}", f"Did you mean `{near[0]}`?" if near else None)
+            yield TagProblem(
+                1, name, name or "a column without a name", f"one of {', '.join(COLUMNS)}", f"Did you mean `{near[0]}`?" if near else None
+            )
     for name in NEEDED:
         if name not in header:
             yield TagProblem(1, name, "no such column", f"the columns {', '.join(NEEDED)}", "The first row names the columns.")
@@ -148,7 +151,7 @@ def _header_problems(header: Sequence[str]) -> Iterator[TagProblem]:
 
 def _read_row(line: int, header: Sequence[str], row: Sequence[str], address_base: int, problems: list[TagProblem]) -> Tag | None:
     if len(row) > len(header):
-        hint = "A decimal comma? Write numbers with a point." if any(_DECIMAL_COMMA.fullmatch(f"{a},{b}") for a, b in zip(row, row[1:], strict=False)) else None
+        hint = "A decimal comma? Write numbers with a point." if any(_DECIMAL_COMMA.fullmatch(f"{a},{b}") for a, b in pairwise(row)) else None
         problems.append(TagProblem(line, "", f"{len(row)} cells", f"{len(header)} cells, as the first row has", hint))
         return None
     cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
@@ -218,7 +221,7 @@ def _one_of(choices: tuple[str, ...], text: str) -> str:
     raise _Refused(f"one of {', '.join(choices)}", f"Did you mean `{near[0]}`?" if near else None)
 
 
-_READ = {
+_READ: dict[str, Callable[[str], object]] = {
     "tag": _name,
     "table": lambda text: _one_of(get_args(Table), text),
     "address": lambda text: _integer(0, 65_536, text),
