@@ -81,9 +81,18 @@ impl<'a> PublishPacket<'a> {
         let size = 1 + varint::len(body) + body as usize;
         out.reserve(size);
         let flags = u8::from(self.dup) << 3 | (self.qos as u8) << QOS_SHIFT | u8::from(self.retain);
-        out.push(PacketType::Publish.first_byte() | flags);
-        varint::encode(body, out);
-        out.extend_from_slice(&(self.topic.len() as u16).to_be_bytes());
+        let first = PacketType::Publish.first_byte() | flags;
+        let [topic_high, topic_low] = (self.topic.len() as u16).to_be_bytes();
+        match body {
+            // Written out for the common sizes: a header of known size is a plain store.
+            0..=0x7F => out.extend_from_slice(&[first, body as u8, topic_high, topic_low]),
+            0x80..=0x3FFF => out.extend_from_slice(&[first, body as u8 | 0x80, (body >> 7) as u8, topic_high, topic_low]),
+            _ => {
+                out.push(first);
+                varint::encode(body, out);
+                out.extend_from_slice(&[topic_high, topic_low]);
+            }
+        }
         out.extend_from_slice(self.topic);
         if self.qos != QoS::AtMostOnce {
             out.extend_from_slice(&self.packet_id.to_be_bytes());

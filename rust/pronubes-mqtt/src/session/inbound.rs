@@ -9,6 +9,7 @@ use crate::protocol::{QoS, Sender, Version};
 
 /// A stitched packet's buffer above this size is given back after use.
 const PARTIAL_KEPT: usize = 64 * 1024;
+const PUBACK: u8 = PacketType::PubAck.first_byte();
 
 impl Session {
     /// Takes a chunk as read from the socket and calls `handler` for each event in order. Packets inside the chunk are decoded
@@ -97,6 +98,8 @@ impl Session {
             let Some(frame) = next_frame(&bytes[used..], self.packet_limit())? else { break };
             if frame.first >> 4 == PacketType::Publish as u8 {
                 self.on_publish(frame, handler)?;
+            } else if let (PUBACK, [high, low], State::Connected) = (frame.first, frame.body, self.state) {
+                self.on_plain_puback(u16::from_be_bytes([*high, *low]), handler)?;
             } else {
                 self.on_control(frame, now, handler)?;
             }
@@ -177,6 +180,21 @@ impl Session {
             | Packet::PingReq => {
                 return Err(ProtocolError::WrongDirection);
             }
+        }
+        Ok(())
+    }
+
+    /// PUBACK without reason and properties: almost all of them.
+    #[inline]
+    fn on_plain_puback(&mut self, packet_id: u16, handler: &mut impl FnMut(Event<'_>)) -> Result<(), ProtocolError> {
+        if packet_id == 0 {
+            return Err(ProtocolError::PacketIdZero);
+        }
+        let token = self.inflight.acknowledge(packet_id).ok_or(ProtocolError::UnknownPacketId)?;
+        self.stats.confirmed += 1;
+        handler(Event::Published { token });
+        if self.inflight.has_waiting() {
+            self.send_waiting(handler);
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 pub(super) const LAST_PUBLISH_ID: u16 = 65_000;
 const NO_ENTRY: u64 = u64::MAX;
 const RETAIN: u8 = 1;
+const RELEASED_KEPT: usize = 16 * 1024;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -33,12 +34,14 @@ struct Entry {
 pub(super) struct Inflight {
     entries: VecDeque<Entry>,
     ring: VecDeque<u8>,
+    /// Bytes at the front of the ring that are done with; they are cut off in large pieces.
+    released: usize,
     /// Number of `entries[0]` since the start.
     first_number: u64,
     /// Number of each packet id's entry, at `packet_id - 1`.
     by_id: Vec<u64>,
     free_ids: VecDeque<u16>,
-    /// How many entries (and their bytes) were sent on this connection.
+    /// How many entries were sent on this connection, and where in the ring they end.
     sent: usize,
     sent_bytes: usize,
     unacknowledged: usize,
@@ -55,6 +58,7 @@ impl Inflight {
         Self {
             entries: VecDeque::new(),
             ring: VecDeque::new(),
+            released: 0,
             first_number: 0,
             by_id: vec![NO_ENTRY; usize::from(ids)],
             free_ids: (1..=ids).collect(),
@@ -81,7 +85,7 @@ impl Inflight {
     pub(super) fn has_room(&self, size: usize) -> bool {
         self.awaited < self.quota
             && self.sent == self.entries.len()
-            && self.ring.len() + size <= self.max_bytes
+            && self.ring.len() - self.released + size <= self.max_bytes
             && !self.free_ids.is_empty()
     }
 
@@ -127,6 +131,7 @@ impl Inflight {
     }
 
     /// Marks an entry as done and frees its id.
+    #[inline]
     fn finish(&mut self, at: usize) -> u64 {
         let entry = &mut self.entries[at];
         entry.is_done = true;
@@ -137,21 +142,35 @@ impl Inflight {
         entry.token
     }
 
+    #[inline]
     fn drop_done(&mut self) {
         while self.sent > 0 && self.entries.front().is_some_and(|entry| entry.is_done) {
             if let Some(entry) = self.entries.pop_front() {
-                self.ring.drain(..entry.length as usize);
-                self.sent_bytes -= entry.length as usize;
+                self.released += entry.length as usize;
                 self.sent -= 1;
                 self.first_number += 1;
             }
         }
+        if self.entries.is_empty() {
+            self.ring.clear();
+            (self.released, self.sent_bytes) = (0, 0);
+        } else if self.released > RELEASED_KEPT {
+            self.ring.drain(..self.released);
+            self.sent_bytes -= self.released;
+            self.released = 0;
+        }
+    }
+
+    /// True when messages wait for quota to be sent again.
+    #[inline]
+    pub(super) fn has_waiting(&self) -> bool {
+        self.sent < self.entries.len()
     }
 
     /// The connection is gone: acknowledgements on it are void, everything left waits to be sent again.
     pub(super) fn disconnected(&mut self) {
         self.sent = 0;
-        self.sent_bytes = 0;
+        self.sent_bytes = self.released;
         self.awaited = 0;
         self.quota = 0;
     }
