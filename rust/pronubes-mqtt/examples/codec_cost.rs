@@ -12,6 +12,8 @@ const PAYLOAD: &[u8] = br#"{"value": 21.5, "quality": "GOOD", "ts": 172247040012
 /// Messages in one chunk: about what a 64 KiB read holds.
 const CHUNK: usize = 500;
 
+type Work = fn(Version, QoS, usize);
+
 fn session(version: Version) -> Session {
     let mut session = Session::new(SessionConfig::new(version, "cost"));
     session.opened(0);
@@ -82,8 +84,7 @@ fn main() {
     let wanted = arguments.get(1).map_or("", String::as_str);
     for (version, name) in [(Version::V311, "311"), (Version::V5, "5")] {
         for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
-            let cases: [(&str, fn(Version, QoS, usize)); 2] = [("receive", receive), ("send", send)];
-            for (direction, work) in cases {
+            for (direction, work) in [("receive", receive as Work), ("send", send)] {
                 let case = format!("{direction}-{name}-qos{}", qos as u8);
                 if case.starts_with(wanted) {
                     let start = Instant::now();

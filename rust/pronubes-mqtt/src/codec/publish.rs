@@ -86,7 +86,9 @@ impl<'a> PublishPacket<'a> {
         match body {
             // Written out for the common sizes: a header of known size is a plain store.
             0..=0x7F => out.extend_from_slice(&[first, body as u8, topic_high, topic_low]),
-            0x80..=0x3FFF => out.extend_from_slice(&[first, body as u8 | 0x80, (body >> 7) as u8, topic_high, topic_low]),
+            0x80..=0x3FFF => {
+                out.extend_from_slice(&[first, body as u8 | 0x80, (body >> 7) as u8, topic_high, topic_low])
+            }
             _ => {
                 out.push(first);
                 varint::encode(body, out);

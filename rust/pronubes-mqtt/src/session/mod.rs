@@ -225,6 +225,11 @@ impl Session {
         (self.received.len(), self.received.bytes())
     }
 
+    /// Memory kept for a packet of which a part has arrived.
+    pub fn buffered(&self) -> usize {
+        self.partial.capacity()
+    }
+
     /// True when more is unacknowledged than configured: stop reading (and call [`Self::pause`]) until it falls. MQTT 5 brokers
     /// are held back by Receive Maximum before it comes to this; 3.1.1 brokers only by their own limits.
     pub fn is_overrun(&self) -> bool {
@@ -255,7 +260,9 @@ impl Session {
         self.clock.read(outside_ns, deadline)
     }
 
-    /// Lets timers fire: PINGREQ goes out, answers that do not come end the connection.
+    /// Lets timers fire: PINGREQ goes out, answers that do not come end the connection. A call that comes more than five
+    /// seconds after [`Self::next_deadline`] is taken for a clock jump or a suspended machine: the deadline is then one more
+    /// second away (tests on a virtual clock go from deadline to deadline).
     ///
     /// # Errors
     /// `connack_timeout`, `suback_timeout` or `ping_timeout`: close the transport.
