@@ -3,7 +3,10 @@
 use pronubes_mqtt::codec::{
     Ack, ConnAck, Packet, Place, Properties, PropertyBuffer, PublishPacket, SubAck, next_frame,
 };
-use pronubes_mqtt::{AckHandle, Event, ProtocolError, QoS, Reason, Sender, Session, SessionConfig, Version};
+use pronubes_mqtt::{AckHandle, Event, ProtocolError, Publish, QoS, Reason, Sender, Session, SessionConfig, Version};
+
+/// Both protocol versions.
+pub const VERSIONS: [Version; 2] = [Version::V311, Version::V5];
 
 /// One second.
 pub const SECOND: u64 = 1_000_000_000;
@@ -82,9 +85,13 @@ impl Bench {
     /// Answers the oldest SUBSCRIBE that the session sent.
     pub fn broker_grants(&mut self, codes: &[u8]) {
         self.sent();
+        self.answer_subscribe(codes).expect("the SUBACK is accepted");
+    }
+
+    /// Answers the oldest request with these codes, right or wrong.
+    pub fn answer_subscribe(&mut self, codes: &[u8]) -> Result<(), ProtocolError> {
         let packet_id = self.request_ids.remove(0);
-        let suback = SubAck { packet_id, properties: Properties::default(), codes };
-        self.broker_sends(Packet::SubAck(suback)).expect("the SUBACK is accepted");
+        self.broker_sends(Packet::SubAck(SubAck { packet_id, properties: Properties::default(), codes }))
     }
 
     /// What the session sent since the last call, one line a packet.
@@ -106,6 +113,11 @@ impl Bench {
         assert!(rest.is_empty(), "the session sends whole packets");
         lines
     }
+}
+
+/// A QoS 1 message.
+pub fn publish_qos1<'a>(topic: &'a str, payload: &'a str) -> Publish<'a> {
+    Publish { topic: topic.as_bytes(), payload: payload.as_bytes(), qos: QoS::AtLeastOnce, ..Publish::default() }
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -1,13 +1,7 @@
 //! The ordinary life of a session: connect, subscribe, receive, acknowledge, publish, reconnect.
 
-use crate::broker::Bench;
-use pronubes_mqtt::{Publish, PublishError, QoS, SessionConfig, State, Subscription, Version};
-
-const VERSIONS: [Version; 2] = [Version::V311, Version::V5];
-
-fn qos1(topic: &'static str, payload: &'static str) -> Publish<'static> {
-    Publish { topic: topic.as_bytes(), payload: payload.as_bytes(), qos: QoS::AtLeastOnce, ..Publish::default() }
-}
+use crate::broker::{Bench, VERSIONS, publish_qos1};
+use pronubes_mqtt::{PublishError, QoS, SessionConfig, State, Subscription};
 
 #[test]
 fn connect_subscribe_receive_acknowledge() {
@@ -41,16 +35,16 @@ fn a_published_message_is_in_flight_until_its_puback() {
         let mut config = SessionConfig::new(version, "line-1");
         config.max_inflight = 2;
         let mut bench = Bench::new(config);
-        assert_eq!(bench.session.publish(qos1("a", "0"), 0), Err(PublishError::NotConnected));
+        assert_eq!(bench.session.publish(publish_qos1("a", "0"), 0), Err(PublishError::NotConnected));
         bench.open(false);
-        assert_eq!(bench.session.publish(qos1("a", "1"), 11), Ok(()));
-        assert_eq!(bench.session.publish(qos1("a", "2"), 12), Ok(()));
+        assert_eq!(bench.session.publish(publish_qos1("a", "1"), 11), Ok(()));
+        assert_eq!(bench.session.publish(publish_qos1("a", "2"), 12), Ok(()));
         assert!(!bench.session.can_publish());
-        assert_eq!(bench.session.publish(qos1("a", "3"), 13), Err(PublishError::Full));
+        assert_eq!(bench.session.publish(publish_qos1("a", "3"), 13), Err(PublishError::Full));
         assert_eq!(bench.sent(), ["PUBLISH a 1 id=1", "PUBLISH a 2 id=2"]);
         bench.broker_confirms(1);
         assert_eq!((bench.log.pop(), bench.session.inflight()), (Some("published 11".to_owned()), 1));
-        assert_eq!(bench.session.publish(qos1("a", "3"), 13), Ok(()));
+        assert_eq!(bench.session.publish(publish_qos1("a", "3"), 13), Ok(()));
         assert_eq!(bench.sent(), ["PUBLISH a 3 id=1"]);
     }
 }
@@ -64,7 +58,7 @@ fn in_flight_messages_are_sent_again_after_a_reconnect() {
             let mut bench = Bench::new(config);
             bench.open(false);
             for token in 1..=3 {
-                bench.session.publish(qos1("a", "x"), token).expect("there is room");
+                bench.session.publish(publish_qos1("a", "x"), token).expect("there is room");
             }
             bench.broker_confirms(2);
             bench.lose();

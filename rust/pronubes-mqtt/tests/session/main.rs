@@ -2,3 +2,9 @@
 
 mod broker;
 mod flow;
+mod hostile;
+mod limits;
+mod lost_session;
+mod slices;
+mod subscribing;
+mod timers;
