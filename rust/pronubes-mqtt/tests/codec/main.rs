@@ -1,0 +1,6 @@
+//! The codec: shared vectors, round trips, mutated packets with an eye on the allocator.
+
+mod allocator;
+mod mutation;
+mod round_trip;
+mod vectors;
