@@ -124,9 +124,9 @@ impl Inflight {
     pub(super) fn packet(&self, packet_id: u16) -> Option<Vec<u8>> {
         let number = *self.by_id.get(usize::from(packet_id).checked_sub(1)?)?;
         let at = usize::try_from(number.checked_sub(self.first_number)?).ok().filter(|at| *at < self.sent)?;
-        let start: usize = self.entries.range(..at).map(|entry| entry.length as usize).sum();
+        let before: usize = self.entries.range(..at).map(|entry| entry.length as usize).sum();
         let mut packet = Vec::new();
-        self.copy_out(start, self.entries[at].length as usize, false, &mut packet);
+        self.copy_out(self.released + before, self.entries[at].length as usize, false, &mut packet);
         Some(packet)
     }
 
