@@ -44,6 +44,7 @@ class Diagnostic:
         expected: What may stand there.
         hint: What the person can do.
         severity: Error or warning.
+        is_secret: Whether what stands there must not be shown.
     """
 
     code: str
@@ -55,6 +56,7 @@ class Diagnostic:
     expected: str | None = None
     hint: str | None = None
     severity: Severity = Severity.ERROR
+    is_secret: bool = False
 
     def __str__(self) -> str:
         """Return `file:line:column: severity: message` with what was found, what was expected and the hint."""

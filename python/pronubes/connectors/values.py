@@ -10,14 +10,14 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from pronubes.errors import SecretUnavailable
 
-__all__ = ["ByteSize", "Credential", "Duration", "Secret", "refuse"]
+__all__ = ["ByteSize", "Credential", "Duration", "QoS", "Secret", "refuse"]
 
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>ns|us|ms|s|m|min|h|d)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -81,6 +81,18 @@ ByteSize = Annotated[
     WithJsonSchema({"type": ["string", "integer"], "pattern": r"^\d+(\.\d+)?\s*(B|kB|KiB|MB|MiB|GB|GiB)$", "minimum": 0}),
 ]
 """A number of bytes: `65536`, `16MiB`; an int in Python."""
+
+
+def _quality(value: Any) -> Any:  # Any: whatever stands in the YAML
+    if value == 2 and not isinstance(value, bool):
+        raise refuse(
+            "QoS 2 is not in this version.", expected="`0` or `1`", hint="Use `1`: every message arrives, after a lost connection perhaps twice."
+        )
+    return value
+
+
+QoS = Annotated[Literal[0, 1], BeforeValidator(_quality)]
+"""A quality of service of MQTT that this version has."""
 
 
 class Secret:
