@@ -1,0 +1,27 @@
+"""How large a configuration may be.
+
+A plant with 10,000 routes of four steps needs 4 MB, 350,000 separators and half a million values. Beyond these bounds a file is no
+configuration but an accident or an attack, and is refused before it costs time or memory. (Aliases, the other way to make a small file
+large, are refused at all.)
+"""
+
+from __future__ import annotations
+
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_SEPARATORS", "MAX_VALUES", "has_too_many_separators"]
+
+MAX_BYTES = 16 * 2**20
+"""The size of the file."""
+
+MAX_DEPTH = 32
+"""How deep mappings and sequences may nest."""
+
+MAX_VALUES = 1_000_000
+"""How many keys, values, mappings and sequences there may be."""
+
+MAX_SEPARATORS = 1_000_000
+"""How many lines, commas, brackets and list dashes there may be: counted before anything is read, because reading is what costs."""
+
+
+def has_too_many_separators(text: str) -> bool:
+    """Tell whether a text has more lines, commas, brackets and list dashes than a configuration may have."""
+    return sum(text.count(separator) for separator in ("\n", ",", "[", "{", "- ")) > MAX_SEPARATORS

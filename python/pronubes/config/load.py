@@ -1,0 +1,216 @@
+"""From a file to a checked configuration: read, put variables in, validate, resolve names; all findings at once."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pronubes.config.findings import Finding, findings
+from pronubes.config.limits import MAX_BYTES
+from pronubes.config.model import Configuration
+from pronubes.config.places import Places
+from pronubes.config.reader import Irregular, Pending, read_values
+from pronubes.config.references import unresolved
+from pronubes.config.variables import Value, VariableProblem, substitute
+from pronubes.diagnostics import Diagnostic
+from pronubes.errors import ConfigurationError
+
+__all__ = ["Loaded", "load", "load_text", "load_values"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that is right as far as its own file tells.
+
+    Attributes:
+        configuration: The checked model.
+        values: What was written, variables put in.
+        base_dir: The folder that relative paths count from.
+        places: Where everything stands, for further findings.
+    """
+
+    configuration: Configuration
+    values: dict[str, Any] = field(repr=False)
+    base_dir: Path
+    places: Places = field(repr=False)
+
+    @property
+    def data_dir(self) -> Path:
+        """The folder for what the node keeps."""
+        return self.base_dir / self.configuration.data_dir
+
+
+def load(path: str | Path) -> Loaded:
+    """Read a configuration file.
+
+    Raises:
+        ConfigurationError: The file cannot be read or has errors; all of them.
+    """
+    name = str(path)
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        message = f"The file cannot be read: {(error.strerror or str(error)).lower()}."
+        hint = "Name the file with `--config`, or let `pronubes init` write one."
+        raise ConfigurationError([Diagnostic(code="unreadable", message=message, file=name, hint=hint)]) from error
+    if len(content) > MAX_BYTES:
+        message = f"The file is larger than {MAX_BYTES // 2**20} MiB."
+        raise ConfigurationError([Diagnostic(code="too_large", message=message, file=name)])
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        message = f"Line {line} is not UTF-8."
+        raise ConfigurationError([Diagnostic(code="not_utf8", message=message, file=name, hint="Save the file as UTF-8.")]) from error
+    return load_text(text, file=name, base_dir=Path(path).resolve().parent)
+
+
+def load_text(text: str, *, file: str = "<text>", base_dir: Path | None = None) -> Loaded:
+    """Read a configuration from a text.
+
+    Args:
+        text: The YAML.
+        file: What findings call it.
+        base_dir: The folder that relative paths count from; the current one when left out.
+
+    Raises:
+        ConfigurationError: The text has errors; all of them.
+    """
+    with _no_garbage_collection():
+        try:
+            values, pending = read_values(text)
+            problems: list[Finding] = []
+        except Irregular:
+            return _load_irregular(text, file, base_dir or Path.cwd())
+        places = Places(file, text, _variables(values))
+        problems += _put_in(pending, places.variables)
+        if problems:
+            return _load_irregular(text, file, base_dir or Path.cwd())
+        return _check(values, places, base_dir or Path.cwd(), [])
+
+
+def load_values(values: Mapping[str, Any], *, file: str = "<values>", base_dir: Path | None = None) -> Loaded:
+    """Check a configuration that was made in Python: the same keys, as dicts and lists.
+
+    Args:
+        values: The configuration; it is not changed.
+        file: What findings call it.
+        base_dir: The folder that relative paths count from; the current one when left out.
+
+    Raises:
+        ConfigurationError: The values have errors; all of them.
+    """
+    variables = _variables(values)
+    problems: list[Finding] = []
+    copied = _copy(values, (), variables, problems)
+    return _check(copied, Places(file, None, variables), base_dir or Path.cwd(), problems)
+
+
+def _load_irregular(text: str, file: str, base_dir: Path) -> Loaded:
+    """Read a text that is odd, to say what is wrong; or to find that it is only unusual."""
+    places = Places(file, text, {})
+    document = places.document
+    if document is None or document.root is None:
+        raise ConfigurationError(document.problems if document else [])
+    values = document.root.plain_value()
+    places.variables = _variables(values)
+    problems: list[Finding] = list(_nothings(values, ()))
+    copied = _copy(values, (), places.variables, problems)
+    return _check(copied, places, base_dir, problems, document.problems)
+
+
+def _check(values: dict[str, Any], places: Places, base_dir: Path, problems: list[Finding], before: list[Diagnostic] | None = None) -> Loaded:
+    configuration = None
+    try:
+        configuration = Configuration.model_validate(values)
+    except ValidationError as error:
+        known = {finding.path for finding in problems}
+        problems += [finding for finding in findings(error, values) if finding.path not in known]
+    if configuration is not None:
+        problems += unresolved(configuration)
+    if problems or before or configuration is None:
+        diagnostics = [*(before or ()), *(places.diagnostic(finding) for finding in problems)]
+        raise ConfigurationError(in_order(diagnostics))
+    return Loaded(configuration, values, base_dir, places)
+
+
+def in_order(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    """Sort findings by their place in the file."""
+    return sorted(diagnostics, key=lambda one: (one.position.line, one.position.column) if one.position else (0, 0))
+
+
+def _variables(values: Mapping[str, Any]) -> dict[str, Value]:
+    variables = values.get("vars")
+    if not isinstance(variables, Mapping):
+        return {}
+    return {str(name): value for name, value in variables.items() if isinstance(value, str | int | float)}
+
+
+def _put_in(pending: Pending, variables: Mapping[str, Value]) -> list[Finding]:
+    for container, key in pending:
+        try:
+            container[key] = substitute(container[key], variables)
+        except VariableProblem as problem:
+            return [Finding(code="variable", path=(), message=str(problem))]
+    return []
+
+
+def _copy(value: Any, path: tuple[str | int, ...], variables: Mapping[str, Value], problems: list[Finding]) -> Any:
+    """Copy values, variables put in, and note what cannot be put in."""
+    if isinstance(value, Mapping):
+        return {str(key): _copy(item, (*path, str(key)), variables, problems) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copy(item, (*path, index), variables, problems) for index, item in enumerate(value)]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    try:
+        return substitute(value, variables)
+    except VariableProblem as problem:
+        problems.append(_variable_finding(problem, path, variables))
+        return value
+
+
+def _variable_finding(problem: VariableProblem, path: tuple[str | int, ...], variables: Mapping[str, Value]) -> Finding:
+    from pronubes.config.suggest import did_you_mean
+
+    expected = ", ".join(f"`{name}`" for name in variables) or "a name under `vars`; there is none yet"
+    if problem.name.startswith(("env:", "file:")):
+        expected = "`${env:NAME}` or `${file:PATH}` alone"
+    hint = did_you_mean(problem.name, variables) or "Write `$${` where `${` itself is meant."
+    return Finding(code="variable", path=path, message=str(problem), expected=expected, hint=hint, offset=problem.offset, length=problem.length)
+
+
+def _nothings(value: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    """List keys without a value, where a value is not a literal that may be null."""
+    if value is None:
+        if not _may_be_null(path):
+            yield Finding(code="no_value", path=path, message=f"`{path[-1]}` has no value." if path else "There is no value.")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _nothings(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _nothings(item, (*path, index))
+
+
+def _may_be_null(path: tuple[str | int, ...]) -> bool:
+    return len(path) > 5 and path[0] == "routes" and path[2] == "steps" and (path[4] == "set" or path[4:6] in {("map", "values"), ("map", "default")})
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Hold the collector back while hundreds of thousands of values come to be, none of them garbage: it would take as long as the reading."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

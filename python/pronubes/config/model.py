@@ -1,0 +1,231 @@
+"""The configuration: every key, what it means and what it is when it is left out.
+
+The text under a field is its documentation; the reference page, the JSON Schema and `did you mean` are made from these classes.
+Keys of later versions stand in `not_yet`, with what to use until then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, WithJsonSchema, model_validator
+from pydantic_core import CoreSchema, core_schema
+
+from pronubes.connectors import registry
+from pronubes.connectors.options import ConnectorOptions, SinkConnector, SinkOptions, SourceConnector, SourceOptions, StrictModel
+from pronubes.connectors.values import ByteSize, Duration, QoS, refuse
+from pronubes.errors import UnknownConnector
+from pronubes.transforms import Expression, Step
+
+__all__ = ["Configuration", "Limits", "Quarantine", "Route", "Sink", "Source", "Target"]
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+Text = Annotated[str, Field(min_length=1, max_length=65_535)]
+Delivery = Literal["through", "volatile"]
+
+_NO_LOG = "Use `through`: the source hears of a message only when every sink has confirmed it."
+
+
+def _delivery(value: Any) -> Any:  # Any: whatever stands in the YAML
+    if value in ("durable", "spill"):
+        raise refuse(f"`delivery: {value}` is not in this version: the durable log comes later.", expected="`through` or `volatile`", hint=_NO_LOG)
+    return value
+
+
+def _list(value: Any) -> Any:  # Any: whatever stands in the YAML
+    return [value] if isinstance(value, str) else value
+
+
+def _targets(value: Any) -> Any:  # Any: whatever stands in the YAML
+    targets = value if isinstance(value, list) else [value]
+    return [{"sink": target} if isinstance(target, str) else target for target in targets]
+
+
+def _variable(value: Any) -> Any:  # Any: whatever stands in the YAML
+    if not isinstance(value, str | int | float):
+        raise refuse("A variable is a text, a number, or true or false.")
+    return value
+
+
+Variable = Annotated[Any, BeforeValidator(_variable), WithJsonSchema({"type": ["string", "number", "boolean"]})]  # Any: one of three scalars
+
+
+class Target(StrictModel):
+    """A sink of a route, and what is special about it there. A sink's name alone is enough."""
+
+    sink: Name
+    """The name of the sink."""
+    topic: Text | None = None
+    """The topic template for this sink, in place of the route's."""
+    retain: bool | None = None
+    """Whether the sink's broker keeps the message as the newest of its topic. Left out: no."""
+    qos: QoS | None = None
+    """The quality of service for this sink. Left out: the sink's own."""
+
+
+class Route(StrictModel):
+    """A filter, a condition, steps, a topic and where the messages go."""
+
+    not_yet: ClassVar[dict[str, str]] = {
+        "contract": "Check values with `where` until contracts are there.",
+        "expect": "Check values with `where` until contracts are there.",
+        "quarantine_breaker": "Watch the quarantine's counters until then.",
+        "rollback_on": "Reload the old file until then.",
+        "template": "Write the routes out, or generate the file.",
+        "instances": "Write the routes out, or generate the file.",
+        "queue": "Queues belong to sinks: put `queue` there.",
+    }
+
+    from_: Annotated[list[Name], Field(min_length=1), BeforeValidator(_list)] | None = Field(default=None, alias="from")
+    """The sources it takes from: a name or a list. Left out: all."""
+    filter: Text | None = None
+    """Which topics it takes. `+` and `#` work as in MQTT, `{x}` names one level, `{x#}` all that is left."""
+    otherwise: bool = False
+    """Take the messages that no other route took."""
+    final: bool = False
+    """Let no later route see what this one takes."""
+    where: Expression | None = None
+    """Take only messages for which this is true. It sees the original payload."""
+    steps: list[Step] = []
+    """What is done to the payload, in order."""
+    topic: Text | None = None
+    """The topic template under which messages leave. Left out: they keep their topic."""
+    delivery: Annotated[Delivery, BeforeValidator(_delivery)] | None = None
+    """When the source hears that a message is done: `through`, when every sink confirmed; `volatile`, at once. Left out: the source's own."""
+    to: Annotated[list[Target], Field(min_length=1), BeforeValidator(_targets)]
+    """Where the messages go: a sink's name, a target with options, or a list of them."""
+
+    @model_validator(mode="after")
+    def _says_what_it_takes(self) -> Route:
+        if self.filter is None and not self.otherwise:
+            raise refuse("A route needs a `filter`.", expected="a filter such as `raw/{area}/{tag}`", hint='For every topic write `filter: "#"`.')
+        return self
+
+
+class Limits(StrictModel):
+    """Bounds on what messages may be. What is beyond goes to the quarantine with its reason."""
+
+    payload_bytes: ByteSize = Field(default=2**20, ge=1, le=256 * 2**20)
+    """How large a payload may be."""
+    depth: int = Field(default=64, ge=1, le=128)
+    """How deep objects and arrays in a payload may nest."""
+    keys: int = Field(default=10_000, ge=1)
+    """How many members one object or array may have."""
+    text_bytes: ByteSize = Field(default=256 * 2**10, ge=1)
+    """How long one text in a payload may be."""
+    topic_levels: int = Field(default=32, ge=1, le=128)
+    """How many levels a topic may have."""
+    topic_table_bytes: ByteSize = Field(default=256 * 2**20, ge=2**20)
+    """What the table of known topics may take in memory. A topic beyond it is worked out anew each time."""
+
+
+class Quarantine(StrictModel):
+    """The file of messages that could not be handled, with reasons. It lies in `data_dir`."""
+
+    size: ByteSize = Field(default=2**30, ge=2**20)
+    """How large it may become; then the oldest messages go, counted."""
+    age: Duration = Field(default=7 * 86400.0, ge=60)
+    """How long messages are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A configured source: its type, what the registry knows of it and its options."""
+
+    type: str
+    connector: SourceConnector[Any]
+    options: SourceOptions
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(_source_entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """A configured sink: its type, what the registry knows of it and its options."""
+
+    type: str
+    connector: SinkConnector[Any]
+    options: SinkOptions
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(_sink_entry)
+
+
+def _source_entry(value: Any) -> Source:  # Any: whatever stands in the YAML
+    kind, rest = _typed("source", value)
+    connector = registry.source(kind)
+    return Source(kind, connector, _options(connector.options, rest))
+
+
+def _sink_entry(value: Any) -> Sink:  # Any: whatever stands in the YAML
+    kind, rest = _typed("sink", value)
+    connector = registry.sink(kind)
+    return Sink(kind, connector, _options(connector.options, rest))
+
+
+def _options(model: type[ConnectorOptions], values: dict[str, Any]) -> Any:  # Any: the connector's own model
+    return model.model_validate(values)
+
+
+def _typed(kind: registry.Kind, value: Any) -> tuple[str, dict[str, Any]]:
+    if not isinstance(value, dict):
+        raise refuse(f"A {kind} is a mapping.", expected="`{type: mqtt, ...}`")
+    name = value.get("type")
+    if not isinstance(name, str):
+        raise refuse(f"A {kind} needs a `type`.", expected=_types(kind), field="type" if "type" in value else None)
+    try:
+        registry.connector(kind, name)
+    except UnknownConnector as error:
+        raise _unknown_type(kind, name) from error
+    return name, {key: item for key, item in value.items() if key != "type"}
+
+
+def _unknown_type(kind: registry.Kind, name: str) -> Exception:
+    from pronubes.config.suggest import did_you_mean
+
+    other: registry.Kind = "sink" if kind == "source" else "source"
+    hint = did_you_mean(name, registry.names(kind))
+    if hint is None and name in registry.names(other):
+        hint = f"`{name}` can only be a {other}."
+    return refuse(f"There is no {kind} of this type.", expected=_types(kind), hint=hint, field="type")
+
+
+def _types(kind: registry.Kind) -> str:
+    return ", ".join(f"`{name}`" for name in registry.names(kind))
+
+
+class Configuration(StrictModel):
+    """A whole configuration: what one node does."""
+
+    not_yet: ClassVar[dict[str, str]] = {
+        "namespace": "Name topics with the `topic` of each route until then.",
+        "contracts": "Check values with `where` until contracts are there.",
+        "templates": "Write the routes out, or generate the file.",
+        "instances": "Write the routes out, or generate the file.",
+        "site": "Put the site's names into `vars`.",
+        "spool": "Use `delivery: through` until the durable log is there.",
+        "log": "Use `delivery: through` until the durable log is there.",
+    }
+
+    version: Literal[1]
+    """The version of this format: 1."""
+    name: Name
+    """The name of the node. It stands in client ids and logs, so give each node its own."""
+    vars: dict[Name, Variable] = {}
+    """Variables: `${name}` in any text of this file, `vars.name` in expressions."""
+    data_dir: Text = "./data"
+    """The folder for what the node keeps. A relative path counts from this file."""
+    limits: Limits = Field(default_factory=Limits)
+    """Bounds on what messages may be."""
+    quarantine: Quarantine = Field(default_factory=Quarantine)
+    """How much is kept of messages that could not be handled."""
+    sources: dict[Name, Source] = {}
+    """Where messages come from."""
+    sinks: dict[Name, Sink] = {}
+    """Where messages go."""
+    routes: dict[Name, Route] = {}
+    """What happens in between, in order. A message goes through every route whose filter and condition match."""

@@ -1,0 +1,126 @@
+"""Where the values of a configuration stand, worked out only when there is something to say about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pronubes.config.findings import Finding, text_of_path
+from pronubes.config.located import Document, Node, read_located
+from pronubes.config.offsets import index_in_file, line_and_column, offset_as_written
+from pronubes.config.traps import comma_hint, comment_hint
+from pronubes.config.variables import Value
+from pronubes.diagnostics import Diagnostic, Position, Severity
+
+__all__ = ["Places"]
+
+_LONGEST_EXCERPT = 80
+
+
+@dataclass(eq=False)
+class Places:
+    """A text and the ways into it.
+
+    Attributes:
+        file: What findings call the file.
+        text: The text; None when the configuration was made in Python.
+        variables: What `${...}` were replaced by.
+    """
+
+    file: str
+    text: str | None = field(repr=False)
+    variables: Mapping[str, Value] = field(repr=False)
+
+    @cached_property
+    def document(self) -> Document | None:
+        """The text with positions; reading it takes a moment, so only findings ask for it."""
+        return read_located(self.text, self.file) if self.text is not None else None
+
+    def diagnostic(self, finding: Finding, *, severity: Severity = Severity.ERROR) -> Diagnostic:
+        """Give a finding its place."""
+        node, key = self._nodes(finding)
+        position, found, hint = None, finding.found, finding.hint
+        if self.document is not None and node is not None:
+            position = self._position(finding, node, key)
+            found = found or self._found(finding, node, key)
+            hint = hint or self._trap(node, key, finding)
+        return Diagnostic(
+            code=finding.code,
+            message=finding.message,
+            file=self.file,
+            position=position,
+            path=text_of_path(finding.path),
+            found=None if finding.is_secret else found,
+            expected=finding.expected,
+            hint=hint,
+            severity=severity,
+            is_secret=finding.is_secret,
+        )
+
+    def _nodes(self, finding: Finding) -> tuple[Node | None, Node | None]:
+        if self.document is None:
+            return None, None
+        node, key, depth = self.document.find(finding.path)
+        if depth < len(finding.path) and node is self.document.root:
+            return None, None
+        return node, key
+
+    def _position(self, finding: Finding, node: Node, key: Node | None) -> Position:
+        document = self.document
+        if document is None:
+            return Position(1, 1)
+        if finding.offset is not None and node.kind == "scalar":
+            return self._within(document, node, finding.offset, finding.length or 1)
+        is_block = node.kind != "scalar" and not node.is_flow
+        if key is not None and (finding.at_key or is_block or node.text == node.style == ""):
+            return document.position(key)
+        return document.position(node)
+
+    def _within(self, document: Document, node: Node, offset: int, length: int) -> Position:
+        begin = index_in_file(document, node, offset)
+        end = index_in_file(document, node, min(offset + length, len(node.text)))
+        line, column = line_and_column(document, begin)
+        width = len(document.line(line - 1)) - column + 1
+        return Position(line, column, max(min(end - begin, width), 1))
+
+    def offset_in_text(self, path: tuple[str | int, ...], offset: int, *, in_bytes: str) -> int:
+        """Turn a byte of a text after its variables were put in into the character as it is written.
+
+        Args:
+            path: The way to the text.
+            offset: The byte in UTF-8.
+            in_bytes: The text after its variables were put in.
+        """
+        characters = len(in_bytes.encode()[:offset].decode(errors="ignore"))
+        node = self.document.find(path)[0] if self.document is not None else None
+        if node is None or node.kind != "scalar" or "${" not in node.text:
+            return characters
+        return offset_as_written(node.text, self.variables, characters)
+
+    def _found(self, finding: Finding, node: Node, key: Node | None) -> str:
+        if finding.at_key:
+            return key.text if key is not None and finding.code != "missing_key" else ""
+        if node.kind != "scalar":
+            return f"a {'list' if node.kind == 'sequence' else 'mapping'}"
+        if node.value is None and not node.style:
+            return "nothing"
+        return node.text if len(node.text) <= _LONGEST_EXCERPT else node.text[:_LONGEST_EXCERPT] + "…"
+
+    def _trap(self, node: Node, key: Node | None, finding: Finding) -> str | None:
+        document = self.document
+        if document is None or node.kind != "scalar" or node.text or node.style:
+            return None
+        label = f"{key.text}: " if key is not None else "- "
+        hint = comment_hint(document.line(node.start[0]), node.start[1], label)
+        if hint is not None or key is None:
+            return hint
+        parent = document.find(finding.path[:-1])[0]
+        previous = _before(parent, key) if parent is not None and parent.is_flow else None
+        return comma_hint(key.text, previous.text) if previous is not None else None
+
+
+def _before(parent: Node, key: Node) -> Node | None:
+    """Find the value in front of a key."""
+    position = next((index for index, (other, _) in enumerate(parent.entries) if other is key), 0)
+    return parent.entries[position - 1][1] if position else None
