@@ -153,6 +153,8 @@ def _figures(report: dict[str, Any]) -> dict[str, float]:  # Any: JSON
         "cpu_us_per_input": measured["cpu_ns"] / 1000 / measured["inputs"] if measured["inputs"] else 0.0,
         "cpu_share": measured["router_cores"],
         "generator_share": measured["generator_busy"],
+        "router_waiting": measured["router_waiting"],
+        "generator_waiting": measured["generator_waiting"],
         "rate": measured["rate"],
         "p50_us": measured["latency_us"]["p50"],
         "p99_us": measured["latency_us"]["p99"],

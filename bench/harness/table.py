@@ -30,6 +30,8 @@ TITLES = {
     "us_per_message": "us/msg",
 }
 FLOOR, HAND_WRITTEN = "forwarder", "aiomqtt"
+# From this share of waiting on, a run says more about the machine than about the router.
+STARVED = 0.05
 # In a table of many generated sets, so many rows say enough; the file has them all.
 SHOWN_SETS = 5
 
@@ -54,6 +56,17 @@ def show(console: Console, scenario: Scenario, entries: dict[str, Entry]) -> Non
             ratios = [_ratio(entry, entries.get(other), first) for other in (FLOOR, HAND_WRITTEN)]
             table.add_row(name, *(_cell(column, entry.figures.get(column)) for column in scenario.columns), *ratios)
     console.print(table)
+    starved = {name: worst for name in entries if (worst := _waiting(entries[name])) > STARVED}
+    if starved:
+        name = max(starved, key=lambda key: starved[key])
+        share = starved[name] * 100
+        console.print(f"  [yellow]{len(starved)} of {len(entries)} had to wait for a core, {name} {share:.0f} % of the time: rates are lower bounds,")
+        console.print("  latencies are the machine's, and CPU per message is raised by shared caches. Repeat on a quiet machine.[/yellow]")
+
+
+def _waiting(entry: Entry) -> float:
+    """The greatest share of a run in which router or generator could run and had no core."""
+    return max((entry.figures[name].greatest for name in ("router_waiting", "generator_waiting") if name in entry.figures), default=0.0)
 
 
 def _rows(scenario: Scenario, entries: dict[str, Entry]) -> list[str]:

@@ -13,11 +13,12 @@ use crate::workload::{Expected, ID_DIGITS, Output, ROUND_AT, ROUND_DIGITS, Slot,
 /// Problems that are told in words; the rest is counted.
 const TOLD: usize = 10;
 
-/// Bytes of an output as its router writes it.
+/// Bytes of an output as its router writes it: topic and payload side by side, so that a comparison reads memory in one line.
 #[derive(Debug, Clone, Copy)]
 struct Form {
     start: usize,
-    length: u32,
+    topic: u32,
+    payload: u32,
     id_at: u32,
 }
 
@@ -105,10 +106,14 @@ impl Checker {
     /// The round, when topic and payload are byte for byte what this output looks like.
     fn match_form(&self, output: usize, topic: &[u8], payload: &[u8]) -> Option<u64> {
         let form = self.forms[output]?;
-        if payload.len() != form.length as usize || topic != self.outputs[output].topic.as_bytes() {
+        if payload.len() != form.payload as usize || topic.len() != form.topic as usize {
             return None;
         }
-        let known = &self.bytes[form.start..form.start + payload.len()];
+        let known = &self.bytes[form.start..form.start + topic.len() + payload.len()];
+        let (known_topic, known) = known.split_at(topic.len());
+        if known_topic != topic {
+            return None;
+        }
         let round_at = form.id_at as usize + ROUND_AT;
         let round_end = round_at + ROUND_DIGITS;
         if known[..round_at] != payload[..round_at] || known[round_end..] != payload[round_end..] {
@@ -171,18 +176,22 @@ impl Checker {
         if find_ids(payload).count() != 1 || payload.len() < id_at + ID_DIGITS {
             return;
         }
-        let start = match self.forms[output] {
-            Some(form) if form.length as usize == payload.len() => {
-                self.bytes[form.start..form.start + payload.len()].copy_from_slice(payload);
-                form.start
+        let topic = self.outputs[output].topic.len();
+        match self.forms[output] {
+            Some(form) if form.payload as usize == payload.len() => {
+                let at = form.start + topic;
+                self.bytes[at..at + payload.len()].copy_from_slice(payload);
+                self.forms[output] = Some(Form { id_at: id_at as u32, ..form });
             }
-            Some(_) => return, // the router writes it in different lengths: stay with the first form, compare the others by meaning
+            Some(_) => {} // the router writes it in different lengths: stay with the first form, compare the others by meaning
             None => {
+                let start = self.bytes.len();
+                self.bytes.extend_from_slice(self.outputs[output].topic.as_bytes());
                 self.bytes.extend_from_slice(payload);
-                self.bytes.len() - payload.len()
+                let (topic, payload, id_at) = (topic as u32, payload.len() as u32, id_at as u32);
+                self.forms[output] = Some(Form { start, topic, payload, id_at });
             }
-        };
-        self.forms[output] = Some(Form { start, length: payload.len() as u32, id_at: id_at as u32 });
+        }
     }
 
     fn tell(&mut self, problem: String) {

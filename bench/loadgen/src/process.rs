@@ -1,7 +1,8 @@
 //! What the operating system says about the router: CPU time and memory of its process and all below it.
 //!
 //! `/proc/PID/task/TID/schedstat` counts nanoseconds on a core (`stat` only ticks of 10 ms, too coarse at 5,000 messages a second);
-//! user and system time are both in it.
+//! user and system time are both in it. Its second number is the time in which a thread could run and had no core: on a machine that does
+//! other things a starved run looks like a slow router, so it is reported beside every figure.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,6 +15,16 @@ pub(crate) struct Router {
     pid: u32,
     pub(crate) started_ns: u64,
 }
+
+/// Nanoseconds on a core, and waiting for one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Time {
+    pub(crate) on_core: u64,
+    pub(crate) waiting: u64,
+}
+
+/// Times by process and thread.
+pub(crate) type Times = HashMap<(u32, u32), Time>;
 
 /// Memory of the tree in KiB.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,16 +47,20 @@ impl Router {
         stat(self.pid).is_some_and(|(_, state)| state != 'Z')
     }
 
-    /// Nanoseconds of CPU by thread.
-    pub(crate) fn cpu(self) -> HashMap<(u32, u32), u64> {
+    /// This process.
+    pub(crate) fn generator() -> Self {
+        Self { pid: std::process::id(), started_ns: 0 }
+    }
+
+    pub(crate) fn times(self) -> Times {
         let mut times = HashMap::new();
         for pid in self.tree() {
             let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { continue };
             for task in tasks.flatten() {
                 let Some(tid) = task.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
                 let spent = fs::read_to_string(task.path().join("schedstat")).ok();
-                if let Some(spent) = spent.and_then(|text| text.split(' ').next()?.parse().ok()) {
-                    times.insert((pid, tid), spent);
+                if let Some(time) = spent.and_then(|text| schedstat(&text)) {
+                    times.insert((pid, tid), time);
                 }
             }
         }
@@ -78,9 +93,20 @@ impl Router {
     }
 }
 
-/// CPU between two readings; a thread that is new in the second counts whole.
-pub(crate) fn spent(before: &HashMap<(u32, u32), u64>, after: &HashMap<(u32, u32), u64>) -> u64 {
-    after.iter().map(|(thread, time)| time.saturating_sub(before.get(thread).copied().unwrap_or(0))).sum()
+/// The time between two readings; a thread that is new in the second counts whole.
+pub(crate) fn between(before: &Times, after: &Times) -> Time {
+    after.iter().fold(Time::default(), |sum, (thread, time)| {
+        let old = before.get(thread).copied().unwrap_or_default();
+        Time {
+            on_core: sum.on_core + time.on_core.saturating_sub(old.on_core),
+            waiting: sum.waiting + time.waiting.saturating_sub(old.waiting),
+        }
+    })
+}
+
+fn schedstat(text: &str) -> Option<Time> {
+    let mut words = text.split_ascii_whitespace().map(str::parse);
+    Some(Time { on_core: words.next()?.ok()?, waiting: words.next()?.ok()? })
 }
 
 /// Parent and state of a process. The name in brackets may hold anything, so what follows the last bracket is read.
@@ -103,16 +129,24 @@ mod tests {
     #[test]
     fn this_process_spends_time_and_has_memory() {
         let router = Router::parse(&format!("{} 7\n", std::process::id())).unwrap();
-        let before = router.cpu();
+        let before = router.times();
         let mut sum = 0u64;
         for value in 0..20_000_000u64 {
             sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(value));
         }
-        let used = spent(&before, &router.cpu());
+        let used = between(&before, &router.times()).on_core;
         let memory = router.memory();
         assert!(used > 1_000_000, "{used} ns for a loop of 20 million");
         assert!(memory.resident > 500 && memory.peak >= memory.resident, "{memory:?}");
         assert!(router.is_alive() && router.started_ns == 7);
+    }
+
+    #[test]
+    fn both_times_are_taken_between_two_readings() {
+        let at = |text| schedstat(text).unwrap();
+        let before = Times::from([((1, 1), at("100 10 3\n"))]);
+        let after = Times::from([((1, 1), at("150 40 5\n")), ((1, 2), at("7 1 1\n"))]);
+        assert_eq!(between(&before, &after), Time { on_core: 57, waiting: 31 });
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub(crate) struct Measured {
     pub cpu_us_per_message: f64,
     /// Share of one core that the router used; well below 1 the rate is a lower bound.
     pub router_cores: f64,
+    /// Shares of the time in which router and generator could run and had no core: above a few percent, rate and latency are the machine's.
+    pub router_waiting: f64,
+    pub generator_waiting: f64,
     /// Share of the time in which the generator had something to do.
     pub generator_busy: f64,
     pub rate: f64,

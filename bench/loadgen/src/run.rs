@@ -124,12 +124,14 @@ impl<'a> Run<'a> {
         self.turn_until(began + nanoseconds(self.job.warmup_s))?;
         self.desk.latency.clear();
         self.with_sender(|sender| sender.ack_latency.clear());
-        let (cpu, from) = (self.router.cpu(), self.clock.now());
+        let (cpu, own, from) = (self.router.times(), Router::generator().times(), self.clock.now());
         let before = self.counts();
         self.busy_ns = 0;
         self.turn_until(from + nanoseconds(self.job.measure_s))?;
         let (after, until) = (self.counts(), self.clock.now());
-        let cpu_ns = process::spent(&cpu, &self.router.cpu());
+        let router = process::between(&cpu, &self.router.times());
+        let generator = process::between(&own, &Router::generator().times());
+        let cpu_ns = router.on_core;
         let memory = self.router.memory();
         let [inputs, outputs, bytes_to_router, bytes_from_router] =
             std::array::from_fn(|index| after[index] - before[index]);
@@ -143,6 +145,8 @@ impl<'a> Run<'a> {
             cpu_ns,
             cpu_us_per_message: if outputs > 0 { cpu_ns as f64 / 1000.0 / outputs as f64 } else { 0.0 },
             router_cores: cpu_ns as f64 / 1e9 / seconds,
+            router_waiting: router.waiting as f64 / 1e9 / seconds,
+            generator_waiting: generator.waiting as f64 / 1e9 / seconds,
             generator_busy: self.busy_ns as f64 / 1e9 / seconds,
             rate: outputs as f64 / seconds,
             latency_us: Latency::of(&self.desk.latency),
