@@ -143,6 +143,11 @@ def _end(router: subprocess.Popen[bytes]) -> None:
         router.wait()
 
 
+def _starved(measured: dict[str, float]) -> float:
+    """Share of the time in which the router wanted its core and others had it: threads that wait for each other keep the core in use."""
+    return max(0.0, min(measured["router_waiting"], 1.0 - measured["router_cores"]))
+
+
 def _figures(report: dict[str, Any]) -> dict[str, float]:  # Any: JSON
     """The figures that tables and goals name, flat."""
     measured = report["measured"]
@@ -153,8 +158,7 @@ def _figures(report: dict[str, Any]) -> dict[str, float]:  # Any: JSON
         "cpu_us_per_input": measured["cpu_ns"] / 1000 / measured["inputs"] if measured["inputs"] else 0.0,
         "cpu_share": measured["router_cores"],
         "generator_share": measured["generator_busy"],
-        "router_waiting": measured["router_waiting"],
-        "generator_waiting": measured["generator_waiting"],
+        "starved": max(_starved(measured), measured["generator_waiting"]),
         "rate": measured["rate"],
         "p50_us": measured["latency_us"]["p50"],
         "p99_us": measured["latency_us"]["p99"],

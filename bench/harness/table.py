@@ -56,17 +56,21 @@ def show(console: Console, scenario: Scenario, entries: dict[str, Entry]) -> Non
             ratios = [_ratio(entry, entries.get(other), first) for other in (FLOOR, HAND_WRITTEN)]
             table.add_row(name, *(_cell(column, entry.figures.get(column)) for column in scenario.columns), *ratios)
     console.print(table)
-    starved = {name: worst for name in entries if (worst := _waiting(entries[name])) > STARVED}
-    if starved:
-        name = max(starved, key=lambda key: starved[key])
-        share = starved[name] * 100
-        console.print(f"  [yellow]{len(starved)} of {len(entries)} had to wait for a core, {name} {share:.0f} % of the time: rates are lower bounds,")
-        console.print("  latencies are the machine's, and CPU per message is raised by shared caches. Repeat on a quiet machine.[/yellow]")
+    _warn(console, entries)
 
 
-def _waiting(entry: Entry) -> float:
-    """The greatest share of a run in which router or generator could run and had no core."""
-    return max((entry.figures[name].greatest for name in ("router_waiting", "generator_waiting") if name in entry.figures), default=0.0)
+def _warn(console: Console, entries: dict[str, Entry]) -> None:
+    """Says when router or generator could run and had no core."""
+    shares = {name: entry.figures["starved"].greatest for name, entry in entries.items() if "starved" in entry.figures}
+    starved = [name for name, share in shares.items() if share > STARVED]
+    if not starved:
+        return
+    worst = max(starved, key=lambda name: shares[name])
+    text = (
+        f"{len(starved)} of {len(shares)} had to wait for a core ({worst}: {shares[worst] * 100:.0f} % of the time). Their rates are lower bounds, "
+        "latencies are the machine's, CPU per message suffers from shared caches. Repeat on a quiet machine."
+    )
+    console.print(text, style="yellow")
 
 
 def _rows(scenario: Scenario, entries: dict[str, Entry]) -> list[str]:
