@@ -125,7 +125,7 @@ class Batch:
 
         Args:
             columns: One column per field, as long as the batch: a numpy array of floats, integers or booleans, or a sequence of text. A masked array
-                writes null where it is masked; a text None writes null. NaN and infinity are no JSON: their messages go to quarantine as `not_finite`.
+                writes null where it is masked, a text None as well. NaN and infinity are no JSON: such messages go to quarantine as `not_finite`.
         """
         return self._changed(_fields={**self._fields, **columns})
 

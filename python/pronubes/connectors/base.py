@@ -256,7 +256,8 @@ class EngineView(Protocol):
     """What a `ViewSink` may look at. Calls are cheap and made from the event loop; what they return is bounded by their arguments."""
 
     def changes(self, since: int, *, limit: int) -> bytes:
-        """Return as JSON what changed in this sink's table of newest values after the sequence number `since`, oldest change first:
+        """Return as JSON what changed in this sink's table of newest values after the sequence number `since`, oldest change first.
+
         `{"sequence", "more", "topics", "values": [{"topic", "payload" | "text" | "base64", "time_ns", "first_ns", "count", "sequence"}]}`.
         """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from pronubes.telemetry import emit, events
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pronubes.connectors.mqtt_options import MqttOptions
 
-__all__ = ["Driver", "MqttLink"]
+__all__ = ["Driver", "LinkEnd", "MqttLink", "Pauses"]
 
 CHUNK_BYTES = 256 * 1024
 """Room for one read. Larger reads mean fewer calls per message; beyond this the gain is below the noise."""
@@ -127,23 +127,35 @@ class _Socket(asyncio.BufferedProtocol):
             self.lost.set_result(exc)
 
 
+class LinkEnd(NamedTuple):
+    """A connection of the engine.
+
+    Attributes:
+        connection: The engine's number for it.
+        side: `source` or `sink`.
+        name: The connector's name in the configuration.
+    """
+
+    connection: int
+    side: str
+    name: str
+
+
 class MqttLink:
     """Keeps the connection of one MQTT source or sink open.
 
     Args:
-        name: The connector's name in the configuration.
-        side: `source` or `sink`.
-        connection: The engine's number for it.
+        end: Which connection of the engine it keeps.
         options: Its options.
         base_dir: The folder against which relative certificate paths count.
         driver: Who gets the bytes.
         pauses: How long to wait between attempts.
     """
 
-    def __init__(self, name: str, side: str, connection: int, options: MqttOptions, *, base_dir: Path, driver: Driver, pauses: Pauses) -> None:
-        self.name = name
-        self.side = side
-        self.connection = connection
+    def __init__(self, end: LinkEnd, options: MqttOptions, *, base_dir: Path, driver: Driver, pauses: Pauses) -> None:
+        self.name = end.name
+        self.side = end.side
+        self.connection = end.connection
         self._options = options
         self._base_dir = base_dir
         self._driver = driver

@@ -156,14 +156,14 @@ class Node:
 
     def start_links(self) -> None:
         """Start a link for every MQTT connection of the engine that has none."""
-        from pronubes.connectors.mqtt import MqttLink
+        from pronubes.connectors.mqtt import LinkEnd, MqttLink
 
         for connection, side, name in self.engine.connections():
             if connection in self.dispatcher.links:
                 continue
             planned = self.plan.sources[name] if side == "source" else self.plan.sinks[name]
             link = MqttLink(
-                name, side, connection, planned.options, base_dir=self.plan.base_dir, driver=self.dispatcher, pauses=Backoff(self._random)
+                LinkEnd(connection, side, name), planned.options, base_dir=self.plan.base_dir, driver=self.dispatcher, pauses=Backoff(self._random)
             )
             self.dispatcher.links[connection] = link
             if side == "source":

@@ -90,7 +90,8 @@ def decode(tag: Tag, block: Block, answer: Sequence[int] | Sequence[bool]) -> fl
 def _swapped(registers: list[int], order: str) -> list[int]:
     """Bring registers into the standard's order: ABCD (§4.2, big-endian)."""
     if order in {"CDAB", "DCBA"}:
-        registers = registers[::-1]
+        registers = registers.copy()
+        registers.reverse()
     if order in {"BADC", "DCBA"}:
         registers = [(register & 0xFF) << 8 | register >> 8 for register in registers]
     return registers
