@@ -11,6 +11,8 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
+from pronubes.connectors.mqtt_options import MqttSourceOptions
+from pronubes.errors import NotConnected
 from pronubes.telemetry import emit, events
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ WRITE_BUFFER_BYTES = 4 * 1024 * 1024
 """What may wait in the transport before the engine is told to keep things in its own, counted queue."""
 SMALL_READ_BYTES = 32 * 1024
 """A read below this size is worth gathering: the source is not busy."""
-CONNECT_TIMEOUT_S = 10.0
 
 
 class Pauses(Protocol):
@@ -157,6 +158,7 @@ class MqttLink:
         self.side = end.side
         self.connection = end.connection
         self._options = options
+        self._latency_budget_s = options.latency_budget if isinstance(options, MqttSourceOptions) else 0.0
         self._base_dir = base_dir
         self._driver = driver
         self._pauses = pauses
@@ -230,8 +232,8 @@ class MqttLink:
         loop = asyncio.get_running_loop()
         try:
             context = self._options.ssl_context(base_dir=self._base_dir)
-            factory: Callable[[], _Socket] = lambda: _Socket(self._driver, self.connection, self._options.latency_budget)  # noqa: E731
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            factory: Callable[[], _Socket] = lambda: _Socket(self._driver, self.connection, self._latency_budget_s)  # noqa: E731
+            async with asyncio.timeout(self._options.connect_timeout):
                 _, socket = await loop.create_connection(
                     factory,
                     self._options.host,
@@ -240,9 +242,11 @@ class MqttLink:
                     server_hostname=self._options.server_name if context else None,
                 )
         except TimeoutError:
-            return f"no answer within {CONNECT_TIMEOUT_S:g} s"
+            return f"no answer within {self._options.connect_timeout:g} s"
         except ssl.SSLCertVerificationError as error:
             return f"the broker's certificate was not accepted: {error.verify_message}"
+        except NotConnected as error:
+            return str(error)
         except (OSError, ssl.SSLError) as error:
             return error.strerror or str(error)
         return await self._serve(socket)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import orjson
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
+    from pronubes.connectors.mqtt_options import MqttOptions
     from pronubes.hooks import Hook
     from pronubes.pipeline.plan import NodePlan
 
@@ -162,9 +163,9 @@ class Node:
             if connection in self.dispatcher.links:
                 continue
             planned = self.plan.sources[name] if side == "source" else self.plan.sinks[name]
-            link = MqttLink(
-                LinkEnd(connection, side, name), planned.options, base_dir=self.plan.base_dir, driver=self.dispatcher, pauses=Backoff(self._random)
-            )
+            options = cast("MqttOptions", planned.options)
+            pauses = Backoff(self._random, longest_s=options.backoff_max)
+            link = MqttLink(LinkEnd(connection, side, name), options, base_dir=self.plan.base_dir, driver=self.dispatcher, pauses=pauses)
             self.dispatcher.links[connection] = link
             if side == "source":
                 self.dispatcher.sources[name] = link
