@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from pronubes.pipeline.node import Node
 
-__all__ = ["ControlServer", "socket_path"]
+__all__ = ["ControlClient", "ControlServer", "socket_path"]
 
 TAP_BYTES = 4 * 1024 * 1024
 """How much a tap may lag behind before it loses the newest; it never holds a route up."""
 REQUEST_BYTES = 64 * 1024
+LINE_BYTES = 16 * 1024 * 1024
+"""The longest answer: the status of a node with very many routes."""
 
 
 def socket_path(data_dir: Path) -> Path:
@@ -101,3 +104,53 @@ class ControlServer:
 async def _send(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:  # Any: a JSON document
     writer.write(orjson.dumps(answer) + b"\n")
     await writer.drain()
+
+
+class ControlClient:
+    """The other side: asks a running node. Used by `top`, `tap`, `status` and the demonstration."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def connect(cls, path: Path) -> ControlClient:
+        """Connect to a node's socket.
+
+        Raises:
+            OSError: No node listens there.
+        """
+        return cls(*await asyncio.open_unix_connection(path, limit=LINE_BYTES))
+
+    async def status(self) -> dict[str, Any]:  # Any: a JSON document
+        """Return the node's ledgers, queues and connections.
+
+        Raises:
+            EOFError: The node has left.
+        """
+        await self._ask({"op": "status"})
+        document: dict[str, Any] = orjson.loads(await self._line())
+        return document
+
+    async def tap(self, topic_filter: str) -> AsyncIterator[bytes]:
+        """Yield a JSON line for every message that leaves the routes under a filter, until the node leaves."""
+        await self._ask({"op": "tap", "filter": topic_filter})
+        with contextlib.suppress(EOFError):
+            while True:
+                yield await self._line()
+
+    async def close(self) -> None:
+        """Leave."""
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+    async def _ask(self, request: dict[str, Any]) -> None:  # Any: a JSON document
+        self._writer.write(orjson.dumps(request) + b"\n")
+        await self._writer.drain()
+
+    async def _line(self) -> bytes:
+        line = await self._reader.readline()
+        if not line:
+            raise EOFError("the node has left")
+        return line
