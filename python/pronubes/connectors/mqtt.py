@@ -215,11 +215,14 @@ class MqttLink:
         """Connect, wait until the connection is lost, and again; returns only after `leave`."""
         while not self._is_leaving:
             cause = await self._connect_once()
-            if self._is_leaving:
+            if self._must_leave():
                 return
             pause_s = self._pauses.next_s()
             self._tell(cause, pause_s)
             await asyncio.sleep(pause_s)
+
+    def _must_leave(self) -> bool:
+        return self._is_leaving  # `leave` sets it while `run` waits
 
     def _tell(self, cause: str, pause_s: float) -> None:
         is_refusal = self._close_cause is not None and self._close_cause[1]

@@ -168,7 +168,7 @@ async def _serve_plc(host: str, port: int, randomness: random.Random) -> None:
     try:
         await server.serve_forever()
     finally:
-        await server.shutdown()
+        await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus does not annotate it
 
 
 async def _run(arguments: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ async def run_demo(folder: Path, *, seconds: float | None) -> int:
     """Run the demonstration until Ctrl-C, or for `seconds`.
 
     Args:
-        folder: Where it keeps its files; data of an earlier run is removed.
+        folder: Where it keeps its files, an absolute path; data of an earlier run is removed.
         seconds: When to end by itself; None: never.
 
     Returns:
@@ -38,7 +38,6 @@ async def run_demo(folder: Path, *, seconds: float | None) -> int:
     Raises:
         DemoFailed: A part does not start.
     """
-    folder = folder.resolve()
     ports = choose_ports()
     config = prepare(folder, ports)
     parts: list[asyncio.subprocess.Process] = []

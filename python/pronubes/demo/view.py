@@ -16,6 +16,7 @@ __all__ = ["account", "line", "next_steps", "table"]
 def next_steps(config: Path, live_port: int, broker_port: int) -> str:
     """Say where to look and what to try."""
     place = config.parent
+    query = "SELECT topic, count(*), round(avg(value), 1), unit FROM history GROUP BY topic ORDER BY 2 DESC LIMIT 10"
     return f"""
   Live page            http://127.0.0.1:{live_port}
   Configuration        {config}
@@ -24,7 +25,7 @@ def next_steps(config: Path, live_port: int, broker_port: int) -> str:
     pronubes tap -c {config} 'acme/cologne/bottling/line1/filler/#'
     pronubes explain -c {config} raw/bottling/line1/filler/temp/temp01 '{{"value": 71.234, "ts": 1732270000123, "quality": "GOOD"}}'
     pronubes top -c {config}
-    sqlite3 {place}/data/history.db "SELECT topic, count(*), round(avg(value), 1), unit FROM history GROUP BY topic ORDER BY 2 DESC LIMIT 10"
+    sqlite3 {place}/data/history.db "{query}"
     tail -f {place}/data/quarantine.ndjson        # four sensors are broken on purpose
 
   Add a third consumer: it takes from the namespace, not from the machines.
@@ -52,7 +53,7 @@ def table(status: dict[str, Any], before: dict[str, Any] | None, seconds: float)
 def line(status: dict[str, Any]) -> str:  # Any: a JSON document
     """Say the same in one line, where there is no terminal."""
     totals = status["totals"]
-    return f"received {totals['received']:,} · delivered {totals['delivered']:,} · quarantined {totals['quarantined']:,} · buffered {totals['buffered']:,}"
+    return " · ".join(f"{name} {totals[name]:,}" for name in ("received", "delivered", "quarantined", "buffered"))
 
 
 def account(folder: Path, status: dict[str, Any] | None) -> str:  # Any: a JSON document
