@@ -69,7 +69,9 @@ class Node:
         self._group: asyncio.TaskGroup | None = None
         self._dispatcher: Dispatcher | None = None
         self.quarantine_tail = QuarantineTail()
-        self.quarantine = QuarantineFile(plan.data_dir / "quarantine.ndjson")
+        self.quarantine = QuarantineFile(
+            plan.data_dir / "quarantine.ndjson", size=plan.quarantine_size, age_s=plan.quarantine_age_s, now_ns=self.clock
+        )
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -213,7 +215,7 @@ class Node:
                 continue
             lines = batch.ndjson()
             try:
-                await asyncio.to_thread(self.quarantine.append, lines)
+                evicted = await asyncio.to_thread(self.quarantine.append, lines)
             except OSError as error:
                 self.engine.retry_quarantine(batch.id)
                 pause_s = backoff.next_s()
@@ -222,6 +224,8 @@ class Node:
                 await asyncio.sleep(pause_s)
             else:
                 backoff.reset()
+                if evicted:
+                    emit(events.QuarantineEvicted(path=str(self.quarantine.path), files=evicted))
                 self.quarantine_tail.add(lines)
                 self.dispatcher.do(self.engine.confirm_quarantine(batch.id, now_ns=self.clock()))
 

@@ -44,6 +44,8 @@ class NodePlan:
         sinks: By name, in the order of the file.
         routes: The names of the routes, in the order of the file.
         hooks: `module:function` of each hook, by its number in `spec`, with its time budget in seconds.
+        quarantine_size: How many bytes of bad messages are kept.
+        quarantine_age_s: How long they are kept, in seconds.
         path: The configuration file; None when it came from a dict.
     """
 
@@ -56,4 +58,6 @@ class NodePlan:
     sinks: Mapping[str, PlannedSink]
     routes: tuple[str, ...]
     hooks: tuple[tuple[str, float], ...] = ()
+    quarantine_size: int = 2**30
+    quarantine_age_s: float = 7 * 86_400.0
     path: Path | None = None

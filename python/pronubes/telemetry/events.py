@@ -17,6 +17,7 @@ __all__ = [
     "Connected",
     "ConnectionLost",
     "ConnectionRefused",
+    "ControlUnavailable",
     "DeviceFault",
     "DeviceWell",
     "Event",
@@ -24,6 +25,7 @@ __all__ = [
     "NodeDraining",
     "NodeStarted",
     "NodeStopped",
+    "QuarantineEvicted",
     "QuarantineFull",
     "ReloadRefused",
     "Reloaded",
@@ -153,6 +155,16 @@ class ClockStepped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ControlUnavailable(Event):
+    """`top`, `tap` and `status` cannot look into this node; nothing else is disturbed."""
+
+    sentence = "The control socket cannot be opened: top, tap and status cannot look into this node."
+    level = "warning"
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceFault(Event):
     """A device does not answer, or not as it should; its tags have the quality BAD until it does."""
 
@@ -223,6 +235,16 @@ class HookBroken(Event):
     count: int
     reason: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineEvicted(Event):
+    """The quarantine has its size or age; the oldest records are gone."""
+
+    sentence = "The quarantine is full: its oldest files were removed. Look at it, or give it more room."
+    level = "error"
+    path: str
+    files: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,74 @@
+"""A node as a service: signals, reload and the control socket around `Node`.
+
+SIGTERM and SIGINT drain and leave, a second one leaves at once; SIGHUP loads the configuration again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+from pronubes.errors import ConfigurationError, PronubesError
+from pronubes.pipeline.control import ControlServer, socket_path
+from pronubes.pipeline.node import Node
+from pronubes.pipeline.reload import reload
+from pronubes.telemetry import emit, events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pronubes.pipeline.plan import NodePlan
+
+__all__ = ["serve"]
+
+
+async def serve(load: Callable[[], NodePlan], *, grace_s: float) -> None:
+    """Run a node until a signal ends it, or every source has ended.
+
+    Args:
+        load: Reads and compiles the configuration; called at once, and on a thread at each SIGHUP.
+        grace_s: How long an end waits for what is under way, in seconds.
+
+    Raises:
+        ConfigurationError: The configuration has errors (at the start only; at a reload they are logged).
+        PronubesError: A hook cannot be loaded, a secret is missing.
+    """
+    node = Node(load(), grace_s=grace_s)
+    loop = asyncio.get_running_loop()
+    wanted = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, node.stop, signal.Signals(number).name)
+    loop.add_signal_handler(signal.SIGHUP, wanted.set)
+    helpers = [
+        asyncio.create_task(_reload_when(wanted, node, load), name="reload"),
+        asyncio.create_task(_control(node), name="control"),
+    ]
+    try:
+        await node.run()
+    finally:
+        for helper in helpers:
+            helper.cancel()
+        await asyncio.gather(*helpers, return_exceptions=True)
+
+
+async def _control(node: Node) -> None:
+    await node.is_running.wait()
+    path = socket_path(node.plan.data_dir)
+    try:
+        await ControlServer(node, path).run()
+    except OSError as error:
+        emit(events.ControlUnavailable(path=str(path), error=str(error)))
+
+
+async def _reload_when(wanted: asyncio.Event, node: Node, load: Callable[[], NodePlan]) -> None:
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        path = str(node.plan.path or "")
+        try:
+            await reload(node, await asyncio.to_thread(load))
+        except ConfigurationError as error:
+            emit(events.ReloadRefused(path=path, errors=len(error.diagnostics), first=str(error.diagnostics[0])))
+        except (PronubesError, ValueError) as error:
+            emit(events.ReloadRefused(path=path, errors=1, first=str(error)))
