@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+#[path = "../../fuzz/checks/expression.rs"]
+mod expression;
 #[path = "../../fuzz/checks/filter.rs"]
 mod filter;
 
@@ -22,3 +24,31 @@ proptest! {
         filter::check(format!("{filter}\n{topic}\n{template}").as_bytes());
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn expression_takes_any_bytes(data in prop::collection::vec(any::<u8>(), 0..80)) {
+        expression::check(&data);
+    }
+
+    #[test]
+    fn expression_takes_any_text(text in r"\PC{0,40}") {
+        expression::check(text.as_bytes());
+    }
+
+    #[test]
+    fn expression_takes_any_sequence_of_tokens(tokens in prop::collection::vec(prop::sample::select(TOKENS), 0..24)) {
+        expression::check(tokens.concat().as_bytes());
+    }
+}
+
+#[rustfmt::skip]
+const TOKENS: &[&str] = &[
+    "payload", "topic", "meta", "vars", "area", "key", "has", "size", "matches", "int", "min", "in", "true", "null", "a",
+    ".a", ".qos", ".limit", ".", "\"x\"", "'ü'", "r\"\\d\"", "\"\"\"", "'", "\"", "b\"x\"", "1", "2.5", "0x1F", "7u", "1e9",
+    "9223372036854775808", "(", ")", "[", "]", "{", "}", ",", "?", ":", "+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">",
+    ">=", "&&", "||", "!", "`a b`", "//c\n", " ", "\n", "has(", "payload.a", "payload[\"b\"]", ".map(x, x)", ".all(", ".startsWith(",
+    "\\", "\\u00fc", "as", "while", "😀", "\0{}",
+];
