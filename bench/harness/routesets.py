@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from harness.expressions import Captures, Expression, Names, Payload, condition, number_or_text
+from harness.expressions import Captures, Expression, Names, Payload, condition
 from harness.jsontext import BROKEN, STYLES, Raw, Style, write
+from harness.steps import Steps, Twice
 
 __all__ = ["Message", "RouteSet", "generate"]
 
@@ -77,13 +78,6 @@ class Route:
         except (ValueError, LookupError, TypeError):
             return None
         return self.render(captures), json.dumps(document, default=_last)
-
-
-@dataclass(frozen=True, slots=True)
-class Twice:
-    """A value whose key stands twice: whatever touches it fails; untouched, both pass as they stand and readers take the last."""
-
-    last: Any  # Any: JSON
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Payload:  # Any: JSON
@@ -207,92 +201,6 @@ class Builder:
     def topic(self, slot: int) -> list[str]:
         """Levels behind `raw`; the last one makes topics distinct."""
         return [f"a{slot % 4}", *(f"p{slot // (level + 3) % 7}" for level in range(1, self.depth - 1)), f"t{slot}"]
-
-
-class Steps:
-    """The steps of a route under construction, in configuration and in Python, side by side."""
-
-    KINDS = ("scale", "rename", "drop", "set", "compute", "compute_two")
-
-    def __init__(self, random: Random, names: Names, ts: str, captures: list[str]) -> None:
-        self.random, self.names, self.ts, self.captures = random, names, ts, captures
-        self.config: list[dict[str, Any]] = []  # Any: as above
-        self.run: list[Callable[[Payload, Captures], None]] = []
-        self.made: list[str] = []
-        self.has_quality = True
-
-    def scale(self) -> None:
-        """value * factor + offset, as a double."""
-        field, factor, offset = self.names.value, self.random.choice([1.8, 0.001, 10.0]), self.random.choice([0.0, 32.0, -273.15])
-        self.config.append({"scale": {"field": field, "factor": factor, "offset": offset}})
-
-        def run(payload: Payload, _: Captures) -> None:
-            payload[field] = payload[field] * factor + offset
-
-        self.run.append(run)
-
-    def rename(self) -> None:
-        """The time gets another name."""
-        old, new = self.ts, "timestamp_ms"
-        self.ts = new
-        self.config.append({"rename": {old: new}})
-        self.run.append(lambda payload, _: payload.__setitem__(new, payload.pop(old)))
-
-    def drop(self) -> None:
-        """The quality goes, always or when it is good; nothing after it reads it then."""
-        field = self.names.quality
-        if self.random.random() < 0.5:
-            self.config.append({"drop": [field], "where": f'payload.{field} == "GOOD"'})
-        else:
-            self.config.append({"drop": [field], "where": f'payload.{field} != ""'})
-        always = self.config[-1]["where"].endswith('!= ""')
-        self.has_quality = False
-
-        def run(payload: Payload, _: Captures) -> None:
-            if always or payload[field] == "GOOD":
-                del payload[field]
-
-        self.run.append(run)
-
-    def set(self) -> None:
-        """A literal under a new name."""
-        name, literal = f"s{len(self.made)}", self.random.choice(["[degF]", "°C", 17, -2.5, True, 'a "b"'])
-        self.made.append(name)
-        self.config.append({"set": {name: literal}})
-        self.run.append(lambda payload, _: payload.__setitem__(name, literal))
-
-    def compute(self) -> None:
-        """An expression under a new name."""
-        expression = number_or_text(self.random, self.names, self.captures)
-        if not self.has_quality and self.names.quality in expression.text:
-            return self.set()
-        name = f"c{len(self.made)}"
-        self.made.append(name)
-        self.config.append({"compute": {name: expression.text}})
-        self.run.append(lambda payload, captures: payload.__setitem__(name, _no_twice(expression.evaluate(payload, captures))))
-        return None
-
-    def compute_two(self) -> None:
-        """Two in a row."""
-        self.compute()
-        self.compute()
-
-    def keep(self) -> None:
-        """Only some fields stay, the time among them."""
-        kept = [self.ts, self.names.count, *self.made]
-        self.config.append({"keep": kept})
-
-        def run(payload: Payload, _: Captures) -> None:
-            for key in [key for key in payload if key not in kept]:
-                del payload[key]
-
-        self.run.append(run)
-
-
-def _no_twice(value: Any) -> Any:  # Any: JSON
-    if isinstance(value, Twice):
-        raise TypeError("the key stands twice")
-    return value
 
 
 def generate(seed: int, slots: int) -> RouteSet:
