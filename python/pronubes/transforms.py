@@ -7,14 +7,14 @@ of a route into one pass. A new step gets a class here, a field in `Step`, and `
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from pronubes.connectors.options import StrictModel
 from pronubes.connectors.values import Duration, refuse
 
-__all__ = ["VERBS", "Clamp", "Explode", "Flatten", "Map", "Python", "Scale", "Step", "Timestamp"]
+__all__ = ["VERBS", "Cast", "Clamp", "Explode", "Flatten", "Map", "Nest", "Python", "Round", "Scale", "Step", "Timestamp"]
 
 FieldPath = Annotated[str, Field(min_length=1, max_length=1024)]
 FieldList = Annotated[list[FieldPath], Field(min_length=1, max_length=1000)]
@@ -26,89 +26,123 @@ class Scale(StrictModel):
     """Multiply a number by a factor and add an offset."""
 
     field: FieldPath
-    """The field."""
+    """The number."""
     factor: float = 1
-    """What to multiply by."""
+    """What it is multiplied by."""
     offset: float = 0
-    """What to add afterwards."""
+    """What is added afterwards."""
+
+
+class Cast(StrictModel):
+    """Make a value an integer, a double, a text or a truth value."""
+
+    field: FieldPath
+    """The value."""
+    type: Literal["int", "double", "string", "bool"]
+    """What it becomes."""
+
+
+class Round(StrictModel):
+    """Round a number to some digits behind the point."""
+
+    field: FieldPath
+    """The number."""
+    digits: int = Field(default=0, ge=0, le=15)
+    """Digits behind the point."""
 
 
 class Clamp(StrictModel):
-    """Hold a number within bounds."""
+    """Bring a number within bounds."""
 
     field: FieldPath
-    """The field."""
+    """The number."""
     min: float | None = None
-    """The least it may be."""
+    """The smallest value."""
     max: float | None = None
-    """The most it may be."""
+    """The largest value."""
 
     @model_validator(mode="after")
-    def _has_bounds(self) -> Clamp:
+    def _has_bounds(self) -> Self:
         if self.min is None and self.max is None:
             raise refuse("`clamp` needs a bound.", expected="`min`, `max` or both")
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise refuse(f"`min` ({self.min}) is greater than `max` ({self.max}).", field="min")
+            raise refuse(f"`min` ({self.min:g}) is greater than `max` ({self.max:g}).", field="min")
         return self
 
 
 class Map(StrictModel):
-    """Replace a value by what a table says, for enumerations, or take a number apart into named bits."""
+    """Replace a value by what a table says, or make fields of the bits of an integer."""
 
     field: FieldPath
-    """The field."""
+    """The value that is looked up."""
     values: dict[str, JsonValue] | None = None
-    """The table: the value as text, and what it becomes."""
-    bits: dict[str, FieldPath] | None = None
-    """Bits of a whole number, by their position from 0, and the field (true or false) that each becomes."""
+    """The table: the value, and what it becomes."""
     default: JsonValue = None
-    """What a value becomes that is not in the table. Without it such a message goes to the quarantine."""
+    """What a value becomes that is not in the table. Without it such a message goes to the quarantine (`not_in_map`)."""
+    to: FieldPath | None = None
+    """Where the result goes; `field` itself when left out."""
+    bits: dict[Annotated[str, Field(pattern=r"^([0-9]|[1-5][0-9]|6[0-3])$")], FieldPath] | None = None
+    """In place of a table: bits of an integer by their number, 0 to 63, and the fields that get them as truth values."""
 
     @model_validator(mode="after")
-    def _has_one_table(self) -> Map:
+    def _has_one_table(self) -> Self:
         if (self.values is None) == (self.bits is None):
             raise refuse("`map` needs one table.", expected="either `values` or `bits`")
         return self
 
 
+TimeFormat = Literal["iso8601", "unix_s", "unix_ms", "unix_us", "unix_ns"]
+
+
 class Timestamp(StrictModel):
-    """Write a point in time into a field: read from another field, or the time of receipt."""
+    """Read a time in one format and write it in another."""
 
     field: FieldPath
-    """The field to write."""
-    source: FieldPath | None = None
-    """The field to read; the same field when left out. `now` takes the time of receipt."""
-    parse: str | None = None
-    """How the field is written."""
-    format: str | None = None
-    """How the result is written."""
+    """The time."""
+    from_: TimeFormat | Literal["source", "received"] = Field(alias="from")
+    """How it is written. `source` is the time that the source gave, `received` the time of receipt; the field is then only written."""
+    to: TimeFormat
+    """How it is to be written."""
+    into: FieldPath | None = None
+    """Where the result goes; `field` itself when left out."""
 
 
 class Flatten(StrictModel):
-    """Bring nested fields to the top; their names are joined."""
+    """Make fields of the members of nested objects, with joined names."""
 
+    separator: str = "_"
+    """What joins the names."""
     field: FieldPath | None = None
     """The object to flatten; the whole payload when left out."""
-    separator: str = "_"
-    """What stands between the parts of a name."""
+
+
+class Nest(StrictModel):
+    """Move fields into an object."""
+
+    into: FieldPath
+    """The object; it is made if it is not there."""
+    fields: FieldList
+    """What moves."""
 
 
 class Explode(StrictModel):
-    """Make one message of each member of an object or array; `{key}` in the topic is the member's name or index."""
+    """Make one message of each member of an object or array. In templates `{key}`, in expressions `key` is the member's name or index."""
 
     field: FieldPath | None = None
     """The object or array; the whole payload when left out."""
-    keep: list[FieldPath] = []
-    """Fields beside it that every message gets."""
+    as_: FieldPath | None = Field(default=None, alias="as")
+    """The member becomes the field of this name; without it, the payload."""
+    carry: list[FieldPath] = []
+    """Top-level fields that every message gets too."""
 
 
 class Python(StrictModel):
-    """Hand the messages to a Python hook, as a batch."""
+    """Hand messages to a Python function, in batches, and go on with what it gives back. `python: module:function` is enough."""
 
     call: HookName
-    """The hook: `module:function`."""
+    """The function: `module:function`."""
     timeout: Duration = Field(default=5.0, gt=0, le=3600)
-    """How long one batch may take; what is late goes to the quarantine."""
+    """How long one batch may take; what is late goes to the quarantine (`hook_timeout`)."""
 
 
 def _call(value: Any) -> Any:  # Any: whatever stands in the YAML
@@ -146,31 +180,31 @@ class Step(StrictModel):
     """Write the results of expressions into fields."""
     scale: Scale | None = None
     """Multiply a number by a factor and add an offset."""
-    cast: dict[FieldPath, Literal["int", "double", "string", "bool"]] | None = None
-    """Read fields as another type."""
-    round: dict[FieldPath, Annotated[int, Field(ge=0, le=15)]] | None = None
-    """Round numbers to so many decimals."""
+    cast: Cast | None = None
+    """Make a value an integer, a double, a text or a truth value."""
+    round: Round | None = None
+    """Round a number to some digits behind the point."""
     clamp: Clamp | None = None
-    """Hold a number within bounds."""
+    """Bring a number within bounds."""
     map: Map | None = None
-    """Replace a value by what a table says, or take a number apart into bits."""
+    """Replace a value by what a table says, or make fields of the bits of an integer."""
     timestamp: Timestamp | None = None
-    """Write a point in time into a field."""
+    """Read a time in one format and write it in another."""
     flatten: Flatten | None = None
-    """Bring nested fields to the top."""
-    nest: dict[FieldPath, FieldList] | None = None
-    """Put fields into an object: `{motor: [temp, speed]}`."""
+    """Make fields of the members of nested objects, with joined names."""
+    nest: Nest | None = None
+    """Move fields into an object."""
     explode: Explode | None = None
     """Make one message of each member of an object or array."""
     python: Annotated[Python, BeforeValidator(_call)] | None = None
-    """Hand the messages to a Python hook: `module:function`."""
+    """Hand messages to a Python function: `module:function`."""
     where: Expression | None = None
     """Do the step only when this is true. It sees the payload as the step before left it."""
     from_scalar: bool = False
     """Take a payload that is a bare value as `{value: ...}`."""
 
     @model_validator(mode="after")
-    def _has_one_verb(self) -> Step:
+    def _has_one_verb(self) -> Self:
         verbs = self.model_fields_set - _BESIDE
         if len(verbs) != 1:
             found = f"This step has {len(verbs)} verbs." if verbs else "This step has no verb."

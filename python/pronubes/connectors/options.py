@@ -45,6 +45,7 @@ __all__ = [
     "SourceOptions",
     "StrictModel",
     "TagSourceOptions",
+    "ViewSinkOptions",
 ]
 
 
@@ -109,6 +110,13 @@ class BatchSinkOptions(SinkOptions):
     """The most messages in one batch."""
     batch_wait: Duration = Field(default=0.0, ge=0, le=60)
     """How long to gather messages into a larger batch. `0`: what is there goes at once."""
+
+
+class ViewSinkOptions(SinkOptions):
+    """Options of a sink that looks at the newest value of each topic instead of taking messages."""
+
+    memory: ByteSize = Field(default=256 * 2**20, ge=2**20)
+    """What the newest values may take in memory. Topics beyond it are not shown, and counted."""
 
 
 _Source = TypeVar("_Source", bound=SourceOptions)

@@ -1,0 +1,254 @@
+"""From a checked configuration to what Rust takes: the router's specification and the node's connections, both JSON.
+
+What the engine finds wrong (a filter, a template, an expression, a field path) comes back with a path into the specification and a byte in a
+text; here it becomes a line and a column of the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pronubes.config.findings import Finding, Path
+from pronubes.config.load import Loaded, in_order
+from pronubes.config.model import Sink, Source
+from pronubes.connectors.mqtt_options import MqttOptions, MqttSinkOptions, MqttSourceOptions
+from pronubes.connectors.options import BatchSinkOptions, ViewSinkOptions
+from pronubes.connectors.values import Secret
+from pronubes.diagnostics import Diagnostic
+from pronubes.errors import ConfigurationError, SecretUnavailable
+from pronubes.transforms import Python
+
+if TYPE_CHECKING:
+    from pronubes._core import SpecError
+
+__all__ = ["Compiled", "compile_node", "compile_router", "diagnose", "refuse_errors"]
+
+_RETAIN_HANDLING = {"always": 0, "new": 1, "never": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What the engine takes.
+
+    Attributes:
+        loaded: The configuration.
+        spec: The router's specification, JSON.
+        hooks: `module:function` and time budget in seconds of each hook, by its number in `spec`.
+    """
+
+    loaded: Loaded
+    spec: bytes = field(repr=False)
+    hooks: tuple[tuple[str, float], ...]
+
+
+def compile_router(loaded: Loaded) -> Compiled:
+    """Write the router's specification. The engine has not seen it yet: see `refuse_errors`."""
+    configuration = loaded.configuration
+    hooks: dict[tuple[str, float], int] = {}
+    retained = {name: bool(getattr(sink.options, "retain", False)) for name, sink in configuration.sinks.items()}
+    raw_routes = loaded.values.get("routes", {})
+    spec = {
+        "vars": configuration.vars,
+        "sources": list(configuration.sources),
+        "sinks": list(configuration.sinks),
+        "limits": configuration.limits.model_dump(),
+        "routes": [_route(name, raw_routes[name], route.steps, hooks, retained) for name, route in configuration.routes.items()],
+    }
+    spec["hooks"] = [name for name, _ in hooks]
+    return Compiled(loaded, orjson.dumps(spec), tuple(hooks))
+
+
+def _route(
+    name: str, raw: Mapping[str, Any], steps: Sequence[Any], hooks: dict[tuple[str, float], int], retained: Mapping[str, bool]
+) -> dict[str, Any]:
+    """Take a route over as it is written: it is checked already, and the engine's own reading keeps numbers and the order of keys."""
+    route = {key: raw[key] for key in ("filter", "otherwise", "final", "where", "topic") if key in raw}
+    sources, targets = raw.get("from"), raw["to"]
+    route["name"] = name
+    if sources is not None:
+        route["from"] = [sources] if isinstance(sources, str) else sources
+    route["to"] = [_target(target, retained) for target in (targets if isinstance(targets, list) else [targets])]
+    if "steps" in raw:
+        written = raw["steps"]
+        route["steps"] = [_step(step, model.python, hooks) if "python" in step else step for step, model in zip(written, steps, strict=True)]
+    return route
+
+
+def _target(target: str | Mapping[str, Any], retained: Mapping[str, bool]) -> Mapping[str, Any]:
+    written = {"sink": target} if isinstance(target, str) else target
+    return {"retain": True, **written} if retained[written["sink"]] else written
+
+
+def _step(step: Mapping[str, Any], python: Python, hooks: dict[tuple[str, float], int]) -> dict[str, Any]:
+    number = hooks.setdefault((python.call, python.timeout), len(hooks))
+    return {**step, "python": {"hook": number}}
+
+
+def refuse_errors(compiled: Compiled) -> None:
+    """Let the engine compile the specification, for its findings only.
+
+    Raises:
+        ConfigurationError: The engine found errors; all of them.
+    """
+    from pronubes import _core
+
+    errors = [*diagnose(compiled, _core.compile_spec(compiled.spec)), *_wrong_subscriptions(compiled.loaded)]
+    if errors:
+        raise ConfigurationError(in_order(errors))
+
+
+def diagnose(compiled: Compiled, errors: Sequence[SpecError]) -> list[Diagnostic]:
+    """Give the engine's findings their places in the file."""
+    spec = orjson.loads(compiled.spec) if errors else {}
+    return [compiled.loaded.places.diagnostic(_finding(compiled.loaded, error, spec)) for error in errors]
+
+
+def _finding(loaded: Loaded, error: SpecError, spec: Any) -> Finding:
+    parts, value = _parts(error.path, spec)
+    path = _path_in_file(parts, spec)
+    offset, length = error.offset, error.length
+    if offset is not None and isinstance(value, str):
+        begin = loaded.places.offset_in_text(path, offset, in_bytes=value)
+        end = loaded.places.offset_in_text(path, offset + (length or 1), in_bytes=value)
+        offset, length = begin, max(end - begin, 1)
+    return Finding(
+        code="engine", path=path, message=error.message, expected=error.expected, hint=error.hint, offset=offset, length=length, found=error.found
+    )
+
+
+def _parts(text: str, value: Any) -> tuple[Path, Any]:
+    """Take a path of the engine apart along the specification: its keys may hold `/` themselves."""
+    parts: list[str | int] = []
+    while text:
+        if isinstance(value, dict):
+            keys = [key for key in value if text == key or text.startswith(f"{key}/")]
+            part: str | int = max(keys, key=len) if keys else text.partition("/")[0]
+        else:
+            head = text.partition("/")[0]
+            part = int(head) if head.isdecimal() else head
+        text = text[len(str(part)) + 1 :]
+        parts.append(part)
+        value = _member(value, part)
+    return tuple(parts), value
+
+
+def _member(value: Any, part: str | int) -> Any:
+    try:
+        return value[part]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _path_in_file(parts: Path, spec: Any) -> Path:
+    if len(parts) > 1 and isinstance(parts[1], int) and parts[0] in ("routes", "sources", "sinks"):
+        named = _member(spec.get(parts[0]), parts[1])
+        name = named.get("name") if isinstance(named, dict) else named
+        return (str(parts[0]), str(name), *parts[2:])
+    return parts
+
+
+def _wrong_subscriptions(loaded: Loaded) -> list[Diagnostic]:
+    from pronubes import _core
+
+    found = []
+    for name, source in loaded.configuration.sources.items():
+        for index, topic in enumerate(source.options.topics if isinstance(source.options, MqttSourceOptions) else ()):
+            try:
+                _core.validate_filter(topic)
+            except _core.TopicError as error:
+                path = ("sources", name, "topics", index)
+                offset = loaded.places.offset_in_text(path, error.offset, in_bytes=topic)
+                finding = Finding(code="filter", path=path, message=str(error), expected=f"a filter by {error.clause}", offset=offset)
+                found.append(loaded.places.diagnostic(finding))
+    return found
+
+
+def compile_node(loaded: Loaded, *, environ: Mapping[str, str] = os.environ) -> bytes:
+    """Write what the node needs beside the routes, JSON. Secrets are read now and stand in it: it must never be logged.
+
+    Args:
+        loaded: The configuration.
+        environ: The environment, for secrets.
+
+    Raises:
+        ConfigurationError: Secrets are not available; all of them.
+    """
+    configuration, resolve = loaded.configuration, _Secrets(loaded, environ)
+    node = {
+        "sources": [_source(name, source, configuration.name, resolve) for name, source in configuration.sources.items()],
+        "sinks": [_sink(name, sink, configuration.name, resolve) for name, sink in configuration.sinks.items()],
+        "routes": {name: route.delivery for name, route in configuration.routes.items() if route.delivery is not None},
+    }
+    if resolve.missing:
+        raise ConfigurationError(in_order(resolve.missing))
+    return orjson.dumps(node)
+
+
+class _Secrets:
+    """Reads secrets and remembers which are not there."""
+
+    def __init__(self, loaded: Loaded, environ: Mapping[str, str]) -> None:
+        self._loaded = loaded
+        self._environ = environ
+        self.missing: list[Diagnostic] = []
+
+    def __call__(self, secret: Secret | None, *path: str) -> str | None:
+        if secret is None:
+            return None
+        try:
+            return secret.resolve(base_dir=self._loaded.base_dir, environ=self._environ)
+        except SecretUnavailable as error:
+            finding = Finding(code="secret_unavailable", path=path, message=str(error), hint="It is read when the node starts.")
+            self.missing.append(self._loaded.places.diagnostic(finding))
+            return None
+
+
+def _source(name: str, source: Source, node: str, resolve: _Secrets) -> dict[str, Any]:
+    options = source.options
+    entry: dict[str, Any] = {"name": name, "kind": "batch", "delivery": options.default_delivery()}
+    if isinstance(options, MqttSourceOptions):
+        session = _session(options, f"{node}-{name}", resolve, "sources", name)
+        subscription = {
+            "qos": options.qos,
+            "retain_handling": _RETAIN_HANDLING[options.retained],
+            "retain_as_published": options.retain_as_published,
+            "no_local": options.no_local,
+        }
+        session["subscriptions"] = [{"filter": topic, **subscription} for topic in options.topics]
+        session["clean_start"] = options.starts_clean
+        session["session_expiry_s"] = 0 if options.starts_clean else int(options.session_expiry)
+        entry |= {"kind": "mqtt", "mqtt": session, "unacked": options.receive_maximum}
+    return entry
+
+
+def _sink(name: str, sink: Sink, node: str, resolve: _Secrets) -> dict[str, Any]:
+    options = sink.options
+    entry: dict[str, Any] = {"name": name, "kind": "batch", "queue_bytes": options.queue.size}
+    if isinstance(options, MqttSinkOptions):
+        session = _session(options, f"{node}-{name}", resolve, "sinks", name)
+        session |= {"max_inflight": options.max_inflight, "clean_start": options.starts_clean}
+        entry |= {"kind": "mqtt", "mqtt": session, "qos": options.qos}
+    elif isinstance(options, ViewSinkOptions):
+        entry |= {"kind": "latest", "latest_bytes": options.memory}
+    elif isinstance(options, BatchSinkOptions):
+        entry |= {"batch_rows": options.batch_messages, "linger_ms": round(options.batch_wait * 1000)}
+    return entry
+
+
+def _session(options: MqttOptions, client_id: str, resolve: _Secrets, *path: str) -> dict[str, Any]:
+    return {
+        "client_id": options.client_id or client_id,
+        "protocol": options.protocol,
+        "keep_alive_s": max(round(options.keep_alive), 1),
+        "username": resolve(options.username, *path, "username"),
+        "password": resolve(options.password, *path, "password"),
+        "receive_maximum": options.receive_maximum,
+        "max_packet": options.max_packet,
+        "will": options.will.model_dump() if options.will is not None else None,
+        "user_properties": list(options.user_properties.items()),
+    }
