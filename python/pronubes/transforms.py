@@ -196,7 +196,7 @@ class Step(StrictModel):
     """Move fields into an object."""
     explode: Explode | None = None
     """Make one message of each member of an object or array."""
-    python: Annotated[Python, BeforeValidator(_call)] | None = None
+    python: Annotated[Python, BeforeValidator(_call, json_schema_input_type=HookName | Python)] | None = None
     """Hand messages to a Python function: `module:function`."""
     where: Expression | None = None
     """Do the step only when this is true. It sees the payload as the step before left it."""

@@ -77,7 +77,9 @@ class Route(StrictModel):
         "queue": "Queues belong to sinks: put `queue` there.",
     }
 
-    from_: Annotated[list[Name], Field(min_length=1), BeforeValidator(_list)] | None = Field(default=None, alias="from")
+    from_: Annotated[list[Name], Field(min_length=1), BeforeValidator(_list, json_schema_input_type=Name | list[Name])] | None = Field(
+        default=None, alias="from"
+    )
     """The sources it takes from: a name or a list. Left out: all."""
     filter: Text | None = None
     """Which topics it takes. `+` and `#` work as in MQTT, `{x}` names one level, `{x#}` all that is left."""
@@ -91,9 +93,9 @@ class Route(StrictModel):
     """What is done to the payload, in order."""
     topic: Text | None = None
     """The topic template under which messages leave. Left out: they keep their topic."""
-    delivery: Annotated[Delivery, BeforeValidator(_delivery)] | None = None
+    delivery: Annotated[Delivery, BeforeValidator(_delivery, json_schema_input_type=Delivery)] | None = None
     """When the source hears that a message is done: `through`, when every sink confirmed; `volatile`, at once. Left out: the source's own."""
-    to: Annotated[list[Target], Field(min_length=1), BeforeValidator(_targets)]
+    to: Annotated[list[Target], Field(min_length=1), BeforeValidator(_targets, json_schema_input_type=Name | Target | list[Name | Target])]
     """Where the messages go: a sink's name, a target with options, or a list of them."""
 
     @model_validator(mode="after")
@@ -139,7 +141,7 @@ class Source:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(_source_entry)
+        return core_schema.no_info_plain_validator_function(_source_entry, json_schema_input_schema=core_schema.dict_schema())
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class Sink:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(_sink_entry)
+        return core_schema.no_info_plain_validator_function(_sink_entry, json_schema_input_schema=core_schema.dict_schema())
 
 
 def _source_entry(value: Any) -> Source:  # Any: whatever stands in the YAML

@@ -51,7 +51,7 @@ class Places:
             file=self.file,
             position=position,
             path=text_of_path(finding.path),
-            found=None if finding.is_secret else found,
+            found=None if finding.is_secret else found or None,
             expected=finding.expected,
             hint=hint,
             severity=severity,

@@ -102,9 +102,9 @@ class Will(StrictModel):
 class MqttOptions(ConnectorOptions):
     """What sources and sinks share."""
 
-    url: Annotated[str, BeforeValidator(_url)]
+    url: Annotated[str, BeforeValidator(_url, json_schema_input_type=str)]
     """The broker: `mqtt://HOST:PORT`, or `mqtts://` for TLS. The port is 1883, with TLS 8883, when left out."""
-    version: Annotated[Literal["3.1.1", "5"], BeforeValidator(_version)] = "5"
+    version: Annotated[Literal["3.1.1", "5"], BeforeValidator(_version, json_schema_input_type=Literal["3.1.1", "5", 5])] = "5"
     """The version of the protocol. `5` falls back to nothing: say `3.1.1` for a broker that speaks only that."""
     client_id: Annotated[str, Field(min_length=1, max_length=23 * 8)] | None = None
     """The name of the session. Left out: `{node}-{name}`. Two connections with one name throw each other out."""
@@ -228,7 +228,7 @@ class MqttSourceOptions(MqttOptions, SourceOptions):
         "topic_aliases": "Leave it out; names are sent in full.",
     }
 
-    topics: Annotated[list[TopicText], Field(min_length=1, max_length=10_000), BeforeValidator(_topics)]
+    topics: Annotated[list[TopicText], Field(min_length=1, max_length=10_000), BeforeValidator(_topics, json_schema_input_type=list[TopicText])]
     """The filters to subscribe to. Quote `"#"`: alone it starts a comment."""
     qos: QoS = 0
     """The quality of service to ask for. With `1` a message is acknowledged when every sink has it (`delivery: through`)."""

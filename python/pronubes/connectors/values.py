@@ -91,7 +91,7 @@ def _quality(value: Any) -> Any:  # Any: whatever stands in the YAML
     return value
 
 
-QoS = Annotated[Literal[0, 1], BeforeValidator(_quality)]
+QoS = Annotated[Literal[0, 1], BeforeValidator(_quality, json_schema_input_type=Literal[0, 1])]
 """A quality of service of MQTT that this version has."""
 
 

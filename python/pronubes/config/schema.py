@@ -1,0 +1,56 @@
+"""The JSON Schema of the whole configuration, with the options of every installed connector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from pronubes.config.model import Configuration
+from pronubes.connectors import registry
+
+__all__ = ["json_schema"]
+
+
+def json_schema() -> dict[str, Any]:  # Any: a JSON document
+    """Make the schema (draft 2020-12)."""
+    schema = Configuration.model_json_schema(by_alias=True)
+    definitions = schema.setdefault("$defs", {})
+    for kind, key in (("source", "sources"), ("sink", "sinks")):
+        names = registry.names(kind)  # type: ignore[arg-type]  # a loop over two literals
+        options = [_options(kind, name, definitions) for name in names]
+        schema["properties"][key]["additionalProperties"] = {"oneOf": options, "discriminator": {"propertyName": "type"}}
+        schema["properties"][key].pop("patternProperties", None)
+        schema["properties"][key]["propertyNames"] = {"pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"}
+    _describe(schema)
+    return {"$schema": GenerateJsonSchema.schema_dialect, "title": "pronubes configuration", **{k: v for k, v in schema.items() if k != "title"}}
+
+
+def _options(kind: str, name: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Make the schema of one connector's options, its own definitions kept apart from those of others."""
+    connector = registry.source(name) if kind == "source" else registry.sink(name)
+    options: dict[str, Any] = connector.options.model_json_schema(by_alias=True, ref_template=f"#/$defs/{kind}.{name}.{{model}}")
+    definitions |= {f"{kind}.{name}.{inner}": value for inner, value in options.pop("$defs", {}).items()}
+    options["title"] = name
+    options["properties"] = {"type": {"const": name, "description": f"What the {kind} is."}, **options.get("properties", {})}
+    options["required"] = ["type", *options.get("required", ())]
+    return options
+
+
+def _describe(value: Any) -> None:
+    """Remove what says nothing: titles made from names, and `null` where a key is simply left out."""
+    if isinstance(value, dict):
+        if isinstance(value.get("title"), str) and "properties" not in value:
+            value.pop("title")
+        choices = value.get("anyOf")
+        if isinstance(choices, list) and {"type": "null"} in choices:
+            choices.remove({"type": "null"})
+            if len(choices) == 1:
+                value |= {**value.pop("anyOf")[0], **value}
+            if value.get("default", ...) is None:
+                value.pop("default")
+        for item in value.values():
+            _describe(item)
+    elif isinstance(value, list):
+        for item in value:
+            _describe(item)
