@@ -17,6 +17,7 @@ pub mod spec;
 pub mod stats;
 pub mod template;
 pub mod topic;
+pub mod transform;
 
 pub use error::{PathPart, SpecError};
 pub use matcher::RouteId;

@@ -4,25 +4,65 @@
 //! lookup and no allocation. It is the one place where routes are run: `run`, `explain`, tests and the Python API all
 //! come through here.
 
+mod explode;
+mod finish;
+mod hits;
 mod resolve;
+mod run;
+mod trace;
+mod work;
 
 use std::sync::Arc;
 
-use crate::matcher::{Hits, RouteId};
-use crate::outcome::{Emission, Outlet, Quarantined, Routed};
-use crate::plan::{Plan, Route, TargetName};
+use crate::matcher::{RouteId, TopicTable};
+use crate::outcome::{Outlet, Quarantined, Resumed, Routed};
+use crate::plan::Plan;
 use crate::stats::{RouteStats, RouterStats, SourceStats};
+use crate::topic::validate_topic;
 use crate::{Message, Reason};
 
-use resolve::{PackedHit, PackedHits};
+use hits::{Start, run_hits, run_route};
+use resolve::PackedHits;
+use trace::Unwatched;
+use work::{Level, Work};
 
 /// Runs the routes of a plan.
+///
+/// ```
+/// use pronubes_core::{Emission, HookCall, Message, Meta, Outlet, Plan, Quarantined, RouteId, Router, SourceId};
+///
+/// struct Printed(Vec<String>);
+/// impl Outlet for Printed {
+///     fn emit(&mut self, emission: &Emission<'_>) {
+///         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+///         self.0.push(format!("{} {}", text(emission.topic), text(emission.payload)));
+///     }
+///     fn hook(&mut self, _: &HookCall<'_>) {}
+///     fn quarantine(&mut self, fault: &Quarantined<'_>) {
+///         self.0.push(fault.reason.to_string());
+///     }
+///     fn filtered(&mut self, _: RouteId) {}
+/// }
+///
+/// let spec = r#"{"sources": ["plant"], "sinks": ["uns"], "routes": [{
+///     "name": "temperatures", "filter": "raw/{line}/temp", "where": "payload.value > -40.0",
+///     "steps": [{"scale": {"field": "value", "factor": 1.8, "offset": 32}}, {"set": {"unit": "[degF]"}}],
+///     "topic": "acme/{line}/temperature", "to": [{"sink": "uns"}]}]}"#;
+/// let plan = Plan::compile(&serde_json::from_str(spec).unwrap()).unwrap();
+/// let mut router = Router::new(plan.into());
+/// let mut printed = Printed(Vec::new());
+/// for payload in [&br#"{"value": 21.5}"#[..], b"{}"] {
+///     let message = Message { source: SourceId(0), topic: "raw/l1/temp", payload, meta: Meta::default() };
+///     router.route(&message, &mut printed);
+/// }
+/// assert_eq!(printed.0, [r#"acme/l1/temperature {"value": 70.7,"unit":"[degF]"}"#, "missing_field"]);
+/// ```
 #[derive(Debug)]
 pub struct Router {
     plan: Arc<Plan>,
     stats: RouterStats,
-    hits: Hits,
-    blob: Vec<u8>,
+    table: TopicTable,
+    work: Work,
 }
 
 impl Router {
@@ -34,7 +74,11 @@ impl Router {
             routes: vec![RouteStats::default(); plan.routes.len()],
             emitted: vec![0; plan.sinks.len()],
         };
-        Self { plan, stats, hits: Hits::new(), blob: Vec::new() }
+        let stages = plan.routes.iter().map(|route| route.stages.len()).max().unwrap_or_default();
+        let mut work = Work::default();
+        work.routes.levels.resize_with(stages, Level::default);
+        let table = TopicTable::new(plan.limits.topic_table_bytes);
+        Self { plan, stats, table, work }
     }
 
     /// The plan that it runs.
@@ -49,14 +93,22 @@ impl Router {
         &self.stats
     }
 
+    /// The remembered topics.
+    #[must_use]
+    pub fn topics(&self) -> &TopicTable {
+        &self.table
+    }
+
     /// Takes a message through every route that wants it.
     ///
     /// The topic must be a valid topic name and the source one of the plan's: both are checked where messages come in.
     pub fn route<O: Outlet>(&mut self, message: &Message<'_>, outlet: &mut O) -> Routed {
         let source = usize::from(message.source.0);
         self.stats.sources[source].received += 1;
-        let routed = match self.resolve(message) {
-            Ok(()) => self.run_hits(message, outlet),
+        let Self { plan, stats, table, work } = self;
+        let routed = match resolve::look_up(plan, message.source, message.topic, table, &mut work.hits, &mut work.blob)
+        {
+            Ok(blob) => run_hits(plan, stats, blob, &mut work.routes, message, (outlet, &mut Unwatched)),
             Err(reason) => Routed::Rejected(reason),
         };
         let stats = &mut self.stats.sources[source];
@@ -68,85 +120,45 @@ impl Router {
         routed
     }
 
+    /// Goes on with a message that comes back from its hook.
+    ///
+    /// A hook that makes several messages of one is not provided for: each call of a hook is resumed, filtered or failed
+    /// exactly once.
+    pub fn resume<O: Outlet>(&mut self, resumed: &Resumed<'_>, outlet: &mut O) {
+        let Self { plan, stats, table, work } = self;
+        let message =
+            Message { source: resumed.source, topic: resumed.topic, payload: resumed.original, meta: resumed.meta };
+        let route_stats = &mut stats.routes[resumed.route.0 as usize];
+        route_stats.absorbed = route_stats.absorbed.saturating_sub(1);
+        let blob = resolve::look_up(plan, message.source, message.topic, table, &mut work.hits, &mut work.blob);
+        let hit = blob.ok().and_then(|blob| PackedHits(blob).find(|hit| hit.route == resumed.route));
+        let is_valid = resumed.new_topic.is_none_or(|topic| validate_topic(topic).is_ok());
+        let (Some(hit), true) = (hit, is_valid) else {
+            stats.routes[resumed.route.0 as usize].count_quarantined(Reason::InvalidTopic);
+            let detail = resumed.new_topic.unwrap_or(resumed.topic);
+            let reason = Reason::InvalidTopic;
+            return outlet.quarantine(&Quarantined { route: resumed.route, step: None, reason, detail, message });
+        };
+        let start = Start {
+            stage: usize::from(resumed.point.0),
+            payload: resumed.payload,
+            key: resumed.key,
+            new_topic: resumed.new_topic,
+        };
+        run_route(plan, stats, &hit, &mut work.routes, &message, &start, (outlet, &mut Unwatched));
+    }
+
     /// Counts a message that came back from its hook with nothing to go on with.
     pub fn hook_filtered(&mut self, route: RouteId) {
         let stats = &mut self.stats.routes[route.0 as usize];
-        stats.absorbed -= 1;
+        stats.absorbed = stats.absorbed.saturating_sub(1);
         stats.filtered += 1;
     }
 
     /// Counts a message whose hook failed; the embedder has its original bytes and quarantines them.
     pub fn hook_failed(&mut self, route: RouteId, reason: Reason) {
         let stats = &mut self.stats.routes[route.0 as usize];
-        stats.absorbed -= 1;
+        stats.absorbed = stats.absorbed.saturating_sub(1);
         stats.count_quarantined(reason);
     }
-
-    fn resolve(&mut self, message: &Message<'_>) -> Result<(), Reason> {
-        resolve::check(message)?;
-        let (_, group) = self.plan.group_of(message.source);
-        resolve::pack(&self.plan, group, message.topic, &mut self.hits, &mut self.blob)
-    }
-
-    fn run_hits<O: Outlet>(&mut self, message: &Message<'_>, outlet: &mut O) -> Routed {
-        let mut is_taken = false;
-        let mut is_taken_by_ordinary = false;
-        for hit in PackedHits(&self.blob) {
-            let route = self.plan.route(hit.route);
-            if route.is_otherwise && is_taken_by_ordinary {
-                break;
-            }
-            let stats = &mut self.stats.routes[hit.route.0 as usize];
-            stats.matched += 1;
-            match emit_all(route, &hit, message, &mut self.stats.emitted, outlet) {
-                Ok(()) => stats.passed += 1,
-                Err(reason) => {
-                    stats.count_quarantined(reason);
-                    outlet.quarantine(&Quarantined {
-                        route: hit.route,
-                        step: None,
-                        reason,
-                        detail: "",
-                        message: *message,
-                    });
-                }
-            }
-            is_taken = true;
-            is_taken_by_ordinary |= !route.is_otherwise;
-            if route.is_final {
-                break;
-            }
-        }
-        if is_taken { Routed::Taken } else { Routed::Unrouted }
-    }
-}
-
-fn emit_all<O: Outlet>(
-    route: &Route,
-    hit: &PackedHit<'_>,
-    message: &Message<'_>,
-    emitted: &mut [u64],
-    outlet: &mut O,
-) -> Result<(), Reason> {
-    for name in hit.names() {
-        name?;
-    }
-    for (index, target) in route.targets.iter().enumerate() {
-        let topic = match target.name {
-            TargetName::Kept => message.topic.as_bytes(),
-            TargetName::Static(index) => hit.names().nth(index).unwrap_or(Err(Reason::InvalidTopic))?,
-            TargetName::Rendered(_) => return Err(Reason::MissingField),
-        };
-        emitted[usize::from(target.sink.0)] += 1;
-        outlet.emit(&Emission {
-            route: hit.route,
-            target: u16::try_from(index).unwrap_or(u16::MAX),
-            sink: target.sink,
-            topic,
-            payload: message.payload,
-            qos: target.qos,
-            retain: target.retain,
-        });
-    }
-    Ok(())
 }

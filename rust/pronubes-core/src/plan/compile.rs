@@ -1,23 +1,51 @@
-//! From names to numbers: resolves a specification, route by route, and collects what is wrong with it.
+//! From names to numbers: resolves a specification and collects what is wrong with it.
 
 use std::collections::HashMap;
 
-use crate::SinkId;
+use super::route::{RouteCompiler, Scans};
+use super::stage::ScanPlan;
+use super::{Group, Plan, Route};
 use crate::error::{PathPart, SpecError, did_you_mean};
+use crate::expr::{ParseCache, Vars};
 use crate::matcher::{Matcher, RouteId};
-use crate::plan::{Group, Plan, Route, Target, TargetName};
-use crate::spec::{RouteSpec, RouterSpec, TargetSpec};
-use crate::template::{Template, TemplateOptions};
-use crate::topic::RouteFilter;
+use crate::payload::{Limits, Literals};
+use crate::spec::RouterSpec;
+use crate::transform::Shared;
 
 pub(super) fn compile(spec: &RouterSpec) -> Result<Plan, Vec<SpecError>> {
     let mut errors = Errors::default();
     for (key, names) in [("sources", &spec.sources), ("sinks", &spec.sinks), ("hooks", &spec.hooks)] {
         check_names(key, names, &mut errors);
     }
-    if spec.routes.len() > u32::MAX as usize {
-        errors.push(&["routes".into()], SpecError::new("There are more routes than can be numbered."));
+    let mut literals = Literals::default();
+    let mut scans = Scans::default();
+    let routes = compile_routes(spec, &mut literals, &mut scans, &mut errors);
+    let (groups, source_groups) = group_sources(spec, &routes, &mut errors);
+    let scans: Result<Vec<ScanPlan>, _> = scans.builders.into_iter().map(ScanPlan::new).collect();
+    if let Err(error) = &scans {
+        errors.push(&["routes".into()], SpecError::new(error.to_string()));
     }
+    match scans {
+        Ok(scans) if errors.0.is_empty() => Ok(Plan {
+            sources: boxed(&spec.sources),
+            sinks: boxed(&spec.sinks),
+            hooks: boxed(&spec.hooks),
+            routes: routes.into(),
+            groups: groups.into(),
+            source_groups: source_groups.into(),
+            scans: scans.into(),
+            literals,
+            payload_limits: payload_limits(spec),
+            limits: spec.limits,
+        }),
+        _ => Err(errors.0),
+    }
+}
+
+fn compile_routes(spec: &RouterSpec, literals: &mut Literals, scans: &mut Scans, errors: &mut Errors) -> Vec<Route> {
+    let vars: Vars = spec.vars.0.iter().cloned().collect();
+    let cache = ParseCache::default();
+    let mut shared = Shared { vars: &vars, cache: &cache, literals, hooks: spec.hooks.len() };
     let mut names = HashMap::new();
     let mut routes = Vec::with_capacity(spec.routes.len());
     for (index, route) in spec.routes.iter().enumerate() {
@@ -26,22 +54,21 @@ pub(super) fn compile(spec: &RouterSpec) -> Result<Plan, Vec<SpecError>> {
             let message = format!("A route of this name stands at `routes/{first}` already.");
             route_errors.push(&["name".into()], SpecError::new(message).expected(&route.name, "a name of its own"));
         }
-        routes.extend(compile_route(spec, route, &mut route_errors));
+        let mut compiler = RouteCompiler { spec, shared: &mut shared, scans, errors: &mut route_errors };
+        routes.extend(compiler.compile(route));
         errors.take(route_errors, &["routes".into(), index.into()]);
     }
-    let (groups, source_groups) = group_sources(spec, &routes, &mut errors);
-    if !errors.0.is_empty() {
-        return Err(errors.0);
+    routes
+}
+
+fn payload_limits(spec: &RouterSpec) -> Limits {
+    let limit = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    Limits {
+        payload_bytes: limit(spec.limits.payload_bytes),
+        depth: limit(spec.limits.depth),
+        keys: limit(spec.limits.keys),
+        text_bytes: limit(spec.limits.text_bytes),
     }
-    Ok(Plan {
-        sources: boxed(&spec.sources),
-        sinks: boxed(&spec.sinks),
-        hooks: boxed(&spec.hooks),
-        routes: routes.into(),
-        groups: groups.into(),
-        source_groups: source_groups.into(),
-        limits: spec.limits,
-    })
 }
 
 /// What is wrong so far.
@@ -75,113 +102,12 @@ fn check_names(key: &str, names: &[String], errors: &mut Errors) {
     }
 }
 
-fn compile_route(spec: &RouterSpec, route: &RouteSpec, errors: &mut Errors) -> Option<Route> {
-    let filter = match route.filter.as_deref().map(RouteFilter::parse).transpose() {
-        Ok(filter) => filter,
-        Err(error) => {
-            let found = error.found.to_string();
-            let length = error.found.len();
-            let text = error.to_string();
-            let error = SpecError::new(text).expected(found, error.kind.expected()).at(error.offset, length);
-            errors.push(&["filter".into()], error);
-            return None;
-        }
-    };
-    let (templates, targets) = compile_targets(spec, route, filter.as_ref(), errors);
-    Some(Route {
-        name: route.name.as_str().into(),
-        filter,
-        is_otherwise: route.otherwise,
-        is_final: route.is_final,
-        templates: templates.into(),
-        targets: targets.into(),
-    })
-}
-
-fn compile_targets(
-    spec: &RouterSpec,
-    route: &RouteSpec,
-    filter: Option<&RouteFilter>,
-    errors: &mut Errors,
-) -> (Vec<Template>, Vec<Target>) {
-    let mut templates = Templates { filter, allow_key: false, found: Vec::new() };
-    let route_name = route.topic.as_deref().and_then(|topic| templates.add(topic, &["topic".into()], errors));
-    let mut targets = Vec::with_capacity(route.to.len());
-    for (index, target) in route.to.iter().enumerate() {
-        let path: [PathPart; 2] = ["to".into(), index.into()];
-        let own = target.topic.as_deref();
-        let own =
-            own.and_then(|topic| templates.add(topic, &[path[0].clone(), path[1].clone(), "topic".into()], errors));
-        let sink = resolve_sink(spec, target, &path, errors);
-        targets.push((sink, own.or(route_name), target));
-    }
-    let statics: Vec<usize> = (0..templates.found.len()).filter(|index| templates.found[*index].is_static()).collect();
-    let name = |template: Option<usize>| match template {
-        None => TargetName::Kept,
-        Some(index) => statics
-            .iter()
-            .position(|candidate| *candidate == index)
-            .map_or(TargetName::Rendered(index), TargetName::Static),
-    };
-    let targets = targets.into_iter().filter_map(|(sink, template, target)| {
-        Some(Target { sink: sink?, name: name(template), retain: target.retain == Some(true), qos: target.qos })
-    });
-    let targets = targets.collect();
-    (templates.found, targets)
-}
-
-fn resolve_sink(spec: &RouterSpec, target: &TargetSpec, path: &[PathPart], errors: &mut Errors) -> Option<SinkId> {
-    if target.qos.is_some_and(|qos| qos > 2) {
-        let error = SpecError::new("There is no such quality of service.");
-        let error = error.expected(target.qos.unwrap_or_default().to_string(), "0, 1 or 2");
-        errors.push(&[path, &["qos".into()]].concat(), error);
-    }
-    let position = spec.sinks.iter().position(|sink| *sink == target.sink);
-    if position.is_none() {
-        let error = unknown("sink", &target.sink, &spec.sinks);
-        errors.push(&[path, &["sink".into()]].concat(), error);
-    }
-    position.and_then(|position| u16::try_from(position).ok()).map(SinkId)
-}
-
 /// The error for a name that nobody has.
 pub(super) fn unknown(what: &str, found: &str, known: &[String]) -> SpecError {
     let names: Vec<String> = known.iter().take(10).map(|name| format!("`{name}`")).collect();
     let expected = if names.is_empty() { format!("a {what} (there is none)") } else { names.join(" or ") };
     let hint = did_you_mean(found, known.iter().map(String::as_str));
     SpecError::new(format!("There is no such {what}.")).expected(found, expected).hint(hint)
-}
-
-struct Templates<'a> {
-    filter: Option<&'a RouteFilter>,
-    allow_key: bool,
-    found: Vec<Template>,
-}
-
-impl Templates<'_> {
-    /// The index of a template.
-    fn add(&mut self, text: &str, path: &[PathPart], errors: &mut Errors) -> Option<usize> {
-        if let Some(index) = self.found.iter().position(|known| known.as_str() == text) {
-            return Some(index);
-        }
-        let captures = self.filter.map_or(&[][..], RouteFilter::captures);
-        let options = match self.filter {
-            Some(filter) => TemplateOptions::for_route(filter, self.allow_key),
-            None => TemplateOptions { allow_key: self.allow_key, has_tail_capture: false },
-        };
-        match Template::parse(text, captures, options) {
-            Ok(template) => {
-                self.found.push(template);
-                Some(self.found.len() - 1)
-            }
-            Err(error) => {
-                let length = error.found.len();
-                let found = SpecError::new("The topic template cannot be read.").expected(error.found, error.expected);
-                errors.push(path, found.at(error.offset, length).hint(error.hint));
-                None
-            }
-        }
-    }
 }
 
 /// Sources that the same routes take from share a group.

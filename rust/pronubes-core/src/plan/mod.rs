@@ -1,8 +1,18 @@
 //! Plans: what a specification is compiled to. A plan never changes; a reload makes a new one.
 
+mod choice;
 mod compile;
+pub(crate) mod edit;
+mod inputs;
+mod route;
+pub(crate) mod stage;
+
+pub(crate) use edit::EditState;
+pub(crate) use inputs::{About, Failure, Inputs};
+pub(crate) use stage::{End, ScanId, ScanPlan, Stage, StageKind};
 
 use crate::matcher::{Matcher, RouteId};
+use crate::payload::{Limits, Literals, SlotId};
 use crate::spec::{LimitsSpec, RouterSpec};
 use crate::template::Template;
 use crate::topic::RouteFilter;
@@ -27,6 +37,9 @@ pub struct Plan {
     pub(crate) groups: Box<[Group]>,
     /// The group of each source.
     pub(crate) source_groups: Box<[u16]>,
+    pub(crate) scans: Box<[ScanPlan]>,
+    pub(crate) literals: Literals,
+    pub(crate) payload_limits: Limits,
     pub(crate) limits: LimitsSpec,
 }
 
@@ -38,6 +51,9 @@ pub(crate) struct Group {
     pub(crate) everywhere: Box<[RouteId]>,
 }
 
+/// The slots of several paths.
+pub(crate) type Slots = Box<[SlotId]>;
+
 /// A compiled route.
 #[derive(Debug)]
 pub(crate) struct Route {
@@ -45,9 +61,19 @@ pub(crate) struct Route {
     pub(crate) filter: Option<RouteFilter>,
     pub(crate) is_otherwise: bool,
     pub(crate) is_final: bool,
+    /// Whether a payload that is a bare scalar counts as `{"value": ...}`.
+    pub(crate) wraps_scalars: bool,
+    /// Whether anything but static templates looks at the captures.
+    pub(crate) needs_captures: bool,
+    /// Whether no template is rendered per message.
+    pub(crate) has_static_names_only: bool,
     /// Each template once; the static ones have their names in the topic table.
     pub(crate) templates: Box<[Template]>,
+    /// For each template, the slots of its payload fields in the last stage.
+    pub(crate) template_slots: Box<[Slots]>,
     pub(crate) targets: Box<[Target]>,
+    /// At least one; the last ends with [`End::Finish`].
+    pub(crate) stages: Box<[Stage]>,
 }
 
 /// A sink of a route.
@@ -141,6 +167,10 @@ impl Plan {
 
     pub(crate) fn route(&self, route: RouteId) -> &Route {
         &self.routes[route.0 as usize]
+    }
+
+    pub(crate) fn scan_plan(&self, scan: ScanId) -> &ScanPlan {
+        &self.scans[scan.0 as usize]
     }
 
     pub(crate) fn group_of(&self, source: SourceId) -> (u16, &Group) {

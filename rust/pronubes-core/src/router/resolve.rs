@@ -5,16 +5,47 @@
 //! of the route one byte (0, or 1 + the reason why it cannot be rendered), the length (2) and the name. Routes that
 //! say `otherwise` stand behind all others. Only [`pack`] writes these bytes, so reading them cannot fail.
 
-use crate::matcher::{Hits, RouteId};
+use crate::matcher::{Hits, RouteId, TopicTable};
 use crate::payload::Span;
 use crate::plan::{Group, Plan};
-use crate::{Message, Reason};
+use crate::{Reason, SourceId};
+
+/// What a topic leads to: from the table, or worked out and remembered if there is room.
+///
+/// # Errors
+/// When the topic is none that can be routed.
+#[inline]
+pub(super) fn look_up<'b>(
+    plan: &Plan,
+    source: SourceId,
+    topic: &str,
+    table: &'b mut TopicTable,
+    hits: &mut Hits,
+    blob: &'b mut Vec<u8>,
+) -> Result<&'b [u8], Reason> {
+    let (number, group) = plan.group_of(source);
+    if table.get(number, topic.as_bytes()).is_none() {
+        check_length(topic)?;
+        pack(plan, group, topic, hits, blob)?;
+        if table.insert(number, topic.as_bytes(), blob).is_none() {
+            return Ok(blob);
+        }
+    }
+    Ok(table.get(number, topic.as_bytes()).map_or(&[], |entry| entry.blob))
+}
+
+fn check_length(topic: &str) -> Result<(), Reason> {
+    if topic.is_empty() {
+        return Err(Reason::InvalidTopic);
+    }
+    if topic.len() > crate::topic::MAX_TOPIC_BYTES { Err(Reason::TopicTooLong) } else { Ok(()) }
+}
 
 /// Packs what `message`'s topic leads to into `blob`.
 ///
 /// # Errors
 /// When the topic is none that can be routed.
-pub(super) fn pack(plan: &Plan, group: &Group, topic: &str, hits: &mut Hits, blob: &mut Vec<u8>) -> Result<(), Reason> {
+fn pack(plan: &Plan, group: &Group, topic: &str, hits: &mut Hits, blob: &mut Vec<u8>) -> Result<(), Reason> {
     blob.clear();
     group.matcher.matches(topic, hits)?;
     for is_otherwise in [false, true] {
@@ -83,9 +114,9 @@ impl<'a> Iterator for PackedHits<'a> {
         let (&[r0, r1, r2, r3, l0, l1, l2, l3, captures], rest) = self.0.split_first_chunk::<9>()?;
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize - 1;
         let (hit, rest) = rest.split_at_checked(length)?;
-        let (_, names) = hit.split_at_checked(usize::from(captures) * 4)?;
+        let (captures, names) = hit.split_at_checked(usize::from(captures) * 4)?;
         self.0 = rest;
-        Some(PackedHit { route: RouteId(u32::from_le_bytes([r0, r1, r2, r3])), names })
+        Some(PackedHit { route: RouteId(u32::from_le_bytes([r0, r1, r2, r3])), captures, names })
     }
 }
 
@@ -94,10 +125,22 @@ impl<'a> Iterator for PackedHits<'a> {
 pub(super) struct PackedHit<'a> {
     /// The route.
     pub(super) route: RouteId,
+    captures: &'a [u8],
     names: &'a [u8],
 }
 
 impl<'a> PackedHit<'a> {
+    /// Unpacks the captures.
+    #[inline]
+    pub(super) fn captures(&self, spans: &mut Vec<Span>) {
+        spans.clear();
+        let (quads, _) = self.captures.as_chunks::<4>();
+        spans.extend(quads.iter().map(|&[s0, s1, e0, e1]| Span {
+            start: u32::from(u16::from_le_bytes([s0, s1])),
+            end: u32::from(u16::from_le_bytes([e0, e1])),
+        }));
+    }
+
     /// The names of the route's static templates, in their order.
     #[inline]
     pub(super) fn names(&self) -> PackedNames<'a> {
@@ -122,12 +165,4 @@ impl<'a> Iterator for PackedNames<'a> {
             None => Some(Ok(name)),
         }
     }
-}
-
-/// Whether the topic is one that can be looked up: the table's key is bytes, the engine's rules are checked here.
-pub(super) fn check(message: &Message<'_>) -> Result<(), Reason> {
-    if message.topic.is_empty() {
-        return Err(Reason::InvalidTopic);
-    }
-    if message.topic.len() > crate::topic::MAX_TOPIC_BYTES { Err(Reason::TopicTooLong) } else { Ok(()) }
 }

@@ -1,0 +1,372 @@
+//! The fast path: steps on the cells of a scan.
+//!
+//! A top-level field has a slot (its name) and a place (where a field stood in the payload, or behind the last one). Steps
+//! move slots between places and change their cells; writing follows the tape and asks each place who stands there now.
+//! Nothing is allocated once the vectors have grown.
+//!
+//! Which stages may run here is decided in `choice.rs`. The rules there make sure that the answer is that of the general
+//! path, to the byte.
+
+use super::stage::{Narrowed, ScanPlan, Step};
+use super::{About, Failure, Inputs};
+use crate::Reason;
+use crate::payload::{Cell, Field as TapeField, Kind, Literals, ObjectWriter, Scan, SlotId, TextArena, number, text};
+use crate::transform::{Field, Op, ValueOp, bits_of};
+
+/// Nobody, nowhere.
+const NONE: u16 = u16::MAX;
+
+/// The present state of a payload that is being edited.
+#[derive(Debug, Default)]
+pub(crate) struct EditState {
+    /// The present values, by slot.
+    pub(crate) cells: Vec<Cell>,
+    /// Where the field of a slot stands: at the place of that slot, or, from `cells.len()` on, among the appended.
+    places: Vec<u16>,
+    /// Who stands at the place of a slot.
+    occupants: Vec<u16>,
+    /// Who stands behind the last field.
+    appended: Vec<u16>,
+    /// Whether fields without a slot are dropped.
+    drops_others: bool,
+    moved: Vec<(u16, Cell)>,
+}
+
+impl EditState {
+    /// Begins with a payload as it was scanned.
+    #[inline]
+    pub(crate) fn begin(&mut self, scan: &Scan) {
+        self.cells.clone_from(&scan.cells);
+        let count = u16::try_from(scan.cells.len()).unwrap_or(NONE);
+        if self.places.len() < scan.cells.len() {
+            self.places.extend(u16::try_from(self.places.len()).unwrap_or(NONE)..count);
+        }
+        for (slot, place) in (0..count).zip(&mut self.places) {
+            *place = slot;
+        }
+        self.occupants.clone_from(&self.places);
+        self.appended.clear();
+        self.drops_others = false;
+    }
+
+    /// Does one step, if its condition holds; tells whether it did.
+    pub(crate) fn step<'p>(
+        &mut self,
+        step: &'p Step,
+        plan: &ScanPlan,
+        root: Kind,
+        inputs: &Inputs<'_>,
+        text: &mut TextArena,
+    ) -> Result<bool, Failure<'p>> {
+        if let Some(condition) = &step.condition {
+            let holds = condition.eval_bool(&mut inputs.scope(&self.cells, text));
+            if !holds.map_err(|reason| Failure::step(step.number, reason, About::Expression(condition.text())))? {
+                return Ok(false);
+            }
+        }
+        if root != Kind::Object {
+            return Err(Failure::step(step.number, Reason::NotAnObject, About::Nothing));
+        }
+        self.apply(&step.op, plan, inputs, text)
+            .map(|()| true)
+            .map_err(|(reason, about)| Failure::step(step.number, reason, about))
+    }
+
+    fn apply<'p>(
+        &mut self,
+        op: &'p Op,
+        plan: &ScanPlan,
+        inputs: &Inputs<'_>,
+        text: &mut TextArena,
+    ) -> Result<(), (Reason, About<'p>)> {
+        match op {
+            Op::Keep(fields) => self.keep(fields, plan),
+            Op::Drop(fields) => {
+                for field in fields {
+                    self.check_single(field)?;
+                    self.remove(field.slot, plan);
+                }
+                Ok(())
+            }
+            Op::Rename(pairs) => self.rename(pairs, plan),
+            Op::Set(values) => values.iter().try_for_each(|(field, cell)| self.write(field, *cell, plan)),
+            Op::Compute(expressions) => {
+                self.moved.clear();
+                for (field, expression) in expressions {
+                    let value = expression.eval(&mut inputs.scope(&self.cells, text));
+                    let value = value.map_err(|reason| (reason, About::Expression(expression.text())))?;
+                    self.moved.push((field.slot.0, value));
+                }
+                for (index, (field, _)) in expressions.iter().enumerate() {
+                    self.write(field, self.moved[index].1, plan)?;
+                }
+                Ok(())
+            }
+            Op::Value { field, into, op } => {
+                let cell = self.cell(field.slot);
+                let reads = !matches!(op, ValueOp::Timestamp(timestamp) if !timestamp.reads());
+                let value = op.apply(if reads { cell } else { Cell::Missing }, &mut inputs.scope(&self.cells, text));
+                self.write(into, value.map_err(|reason| (reason, About::Field(&field.path)))?, plan)
+            }
+            Op::Bits { field, bits } => {
+                let value = bits_of(self.cell(field.slot), &inputs.scope(&self.cells, text));
+                let value = value.map_err(|reason| (reason, About::Field(&field.path)))?;
+                bits.iter().try_for_each(|(bit, into)| self.write(into, Cell::Bool(value >> bit & 1 == 1), plan))
+            }
+            // `choice.rs` sends these to the general path.
+            Op::Flatten { .. } | Op::Nest { .. } => Err((Reason::WrongType, About::Nothing)),
+        }
+    }
+
+    #[inline]
+    fn cell(&self, slot: SlotId) -> Cell {
+        self.cells[usize::from(slot.0)]
+    }
+
+    #[inline]
+    fn check_single<'p>(&self, field: &'p Field) -> Result<(), (Reason, About<'p>)> {
+        if self.cell(field.slot) == Cell::Duplicate {
+            Err((Reason::DuplicateKey, About::Field(&field.path)))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Who stands at the place of `slot` leaves it.
+    #[inline]
+    fn leave(&mut self, slot: SlotId) -> u16 {
+        let place = self.places[usize::from(slot.0)];
+        match usize::from(place).checked_sub(self.cells.len()) {
+            None => self.occupants[usize::from(place)] = NONE,
+            Some(index) => self.appended[index] = NONE,
+        }
+        place
+    }
+
+    #[inline]
+    fn remove(&mut self, slot: SlotId, plan: &ScanPlan) {
+        if self.cell(slot) != Cell::Missing {
+            self.leave(slot);
+            self.cells[usize::from(slot.0)] = Cell::Missing;
+            self.forget_below(slot, plan);
+        }
+    }
+
+    #[inline]
+    fn forget_below(&mut self, slot: SlotId, plan: &ScanPlan) {
+        for below in &plan.slot(slot).below {
+            self.cells[usize::from(below.0)] = Cell::Missing;
+        }
+    }
+
+    #[inline]
+    fn append(&mut self, slot: SlotId) {
+        let place = self.cells.len() + self.appended.len();
+        self.appended.push(slot.0);
+        self.places[usize::from(slot.0)] = u16::try_from(place).unwrap_or(NONE);
+    }
+
+    #[inline]
+    fn write<'p>(&mut self, field: &'p Field, value: Cell, plan: &ScanPlan) -> Result<(), (Reason, About<'p>)> {
+        self.check_single(field)?;
+        if self.cell(field.slot) == Cell::Missing {
+            self.append(field.slot);
+        }
+        self.cells[usize::from(field.slot.0)] = value;
+        self.forget_below(field.slot, plan);
+        Ok(())
+    }
+
+    fn rename<'p>(&mut self, pairs: &'p [(Field, Field)], plan: &ScanPlan) -> Result<(), (Reason, About<'p>)> {
+        self.moved.clear();
+        for (from, _) in pairs {
+            self.check_single(from)?;
+            let cell = self.cell(from.slot);
+            // A member of a narrowed object has no place of its own.
+            let has_place = cell != Cell::Missing && plan.slot(from.slot).is_top;
+            let place = if has_place { self.leave(from.slot) } else { NONE };
+            self.cells[usize::from(from.slot.0)] = Cell::Missing;
+            if cell != Cell::Missing {
+                self.forget_below(from.slot, plan);
+            }
+            self.moved.push((place, cell));
+        }
+        for (index, (_, to)) in pairs.iter().enumerate() {
+            let (place, cell) = self.moved[index];
+            if cell == Cell::Missing {
+                continue;
+            }
+            self.check_single(to)?;
+            self.remove(to.slot, plan);
+            self.cells[usize::from(to.slot.0)] = cell;
+            if place == NONE {
+                self.append(to.slot);
+                continue;
+            }
+            self.places[usize::from(to.slot.0)] = place;
+            match usize::from(place).checked_sub(self.cells.len()) {
+                None => self.occupants[usize::from(place)] = to.slot.0,
+                Some(index) => self.appended[index] = to.slot.0,
+            }
+        }
+        Ok(())
+    }
+
+    fn keep<'p>(&mut self, fields: &'p [Field], plan: &ScanPlan) -> Result<(), (Reason, About<'p>)> {
+        self.drops_others = true;
+        fields.iter().try_for_each(|field| self.check_single(field))?;
+        for (slot, slot_plan) in (0..).map(SlotId).zip(&plan.slots) {
+            if !slot_plan.is_top || self.cell(slot) == Cell::Missing || fields.iter().any(|field| field.slot == slot) {
+                continue;
+            }
+            let is_named = |below: &&SlotId| fields.iter().any(|field| field.slot == **below);
+            let mut is_narrowed = false;
+            for below in &slot_plan.below {
+                if is_named(&below) {
+                    is_narrowed |= self.cell(*below) != Cell::Missing;
+                } else {
+                    self.cells[usize::from(below.0)] = Cell::Missing;
+                }
+            }
+            if is_narrowed {
+                self.cells[usize::from(slot.0)] = Cell::Composite;
+            } else {
+                self.remove(slot, plan);
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends the present payload to `out`.
+    pub(crate) fn write_to(
+        &self,
+        scan: &Scan,
+        plan: &ScanPlan,
+        narrowed: &[Narrowed],
+        inputs: &Inputs<'_>,
+        text: &TextArena,
+        out: &mut Vec<u8>,
+    ) {
+        if scan.root.kind != Kind::Object {
+            return out.extend_from_slice(scan.root.span().of(inputs.payload));
+        }
+        let values = Values { cells: &self.cells, plan, narrowed, inputs, text };
+        let mut writer = ObjectWriter::new(inputs.payload, scan.root, out);
+        for field in &scan.tape {
+            match field.slot {
+                None if self.drops_others => writer.drop_field(field),
+                None => writer.keep(field),
+                Some(slot) => self.write_place(slot, field, &values, &mut writer),
+            }
+        }
+        for slot in self.appended.iter().filter(|slot| **slot != NONE) {
+            let slot = SlotId(*slot);
+            let key = &plan.slot(slot).key;
+            let out = writer.append_written(|out| {
+                out.extend_from_slice(key);
+                out.push(b':');
+            });
+            values.write(slot, out);
+        }
+        writer.finish();
+    }
+
+    #[inline]
+    fn write_place(&self, place: SlotId, field: &TapeField, values: &Values<'_>, writer: &mut ObjectWriter<'_>) {
+        let occupant = self.occupants[usize::from(place.0)];
+        if occupant == NONE {
+            return writer.drop_field(field);
+        }
+        let slot = SlotId(occupant);
+        let is_as_written = match self.cell(slot) {
+            Cell::Raw(raw) => raw == field.value,
+            Cell::Duplicate => true,
+            Cell::Composite if values.is_emptied(slot) => return writer.drop_field(field),
+            _ => false,
+        };
+        match (occupant == place.0, is_as_written) {
+            (true, true) => writer.keep(field),
+            (true, false) => values.write(slot, writer.replace(field)),
+            (false, true) => writer.rename_written(field, |out| out.extend_from_slice(&values.plan.slot(slot).key)),
+            (false, false) => {
+                writer.rename_written(field, |out| out.extend_from_slice(&values.plan.slot(slot).key));
+                values.write(slot, writer.replace(field));
+            }
+        }
+    }
+}
+
+/// What writing a value needs.
+struct Values<'a> {
+    cells: &'a [Cell],
+    plan: &'a ScanPlan,
+    narrowed: &'a [Narrowed],
+    inputs: &'a Inputs<'a>,
+    text: &'a TextArena,
+}
+
+impl Values<'_> {
+    fn members(&self, object: SlotId) -> impl Iterator<Item = SlotId> {
+        let narrowed = self.narrowed.iter().find(|narrowed| narrowed.object == object);
+        let members = narrowed.map_or(&[][..], |narrowed| &narrowed.members);
+        members.iter().copied().filter(|member| self.cells[usize::from(member.0)] != Cell::Missing)
+    }
+
+    /// Whether renames have moved everything out of a narrowed object.
+    fn is_emptied(&self, object: SlotId) -> bool {
+        self.members(object).next().is_none()
+    }
+
+    #[inline]
+    fn write(&self, slot: SlotId, out: &mut Vec<u8>) {
+        match self.cells[usize::from(slot.0)] {
+            Cell::Composite => self.write_narrowed(slot, out),
+            cell => write_cell(cell, self.inputs, self.text, out),
+        }
+    }
+
+    /// The members that stay, in the order of the payload.
+    fn write_narrowed(&self, object: SlotId, out: &mut Vec<u8>) {
+        let start_of = |slot: SlotId| match self.cells[usize::from(slot.0)] {
+            Cell::Raw(raw) => raw.start,
+            _ => u32::MAX,
+        };
+        out.push(b'{');
+        let mut written_up_to = 0;
+        while let Some(next) =
+            self.members(object).filter(|slot| start_of(*slot) > written_up_to).min_by_key(|slot| start_of(*slot))
+        {
+            if written_up_to > 0 {
+                out.push(b',');
+            }
+            written_up_to = start_of(next);
+            out.extend_from_slice(&self.plan.slot(next).key);
+            out.push(b':');
+            write_cell(self.cells[usize::from(next.0)], self.inputs, self.text, out);
+        }
+        out.push(b'}');
+    }
+}
+
+/// Appends a value as JSON.
+#[inline]
+pub(crate) fn write_cell(cell: Cell, inputs: &Inputs<'_>, arena: &TextArena, out: &mut Vec<u8>) {
+    match cell {
+        Cell::Raw(raw) => out.extend_from_slice(raw.span().of(inputs.payload)),
+        Cell::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
+        Cell::Int(value) => number::write_int(out, value),
+        Cell::UInt(value) => number::write_uint(out, value),
+        // Steps and expressions refuse what JSON cannot say before it gets here.
+        Cell::Double(value) if number::write_f64(out, value).is_ok() => {}
+        Cell::Text(span) => text::write(out, arena.get(span)),
+        Cell::Topic(span) => text::write(out, span.of_str(inputs.topic)),
+        Cell::Literal(id) => out.extend_from_slice(literal_json(inputs.literals, id)),
+        Cell::Null | Cell::Missing | Cell::Duplicate | Cell::Composite | Cell::Double(_) => {
+            out.extend_from_slice(b"null")
+        }
+    }
+}
+
+fn literal_json(literals: &Literals, id: crate::payload::LiteralId) -> &[u8] {
+    literals.get(id).map_or(b"null", |literal| literal.json.as_bytes())
+}

@@ -1,0 +1,79 @@
+//! What running a stage reads beside the cells, and how it fails.
+
+use std::fmt::Write;
+
+use crate::expr::Scope;
+use crate::payload::{Cell, FieldPath, Literals, Span, TextArena};
+use crate::{Meta, Reason};
+
+/// What a stage reads of a message beside its cells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inputs<'a> {
+    /// The payload that the raw cells point into.
+    pub(crate) payload: &'a [u8],
+    pub(crate) topic: &'a str,
+    pub(crate) captures: &'a [Span],
+    pub(crate) meta: &'a Meta,
+    pub(crate) source: &'a str,
+    /// The key of an exploded member, in the stage's text arena.
+    pub(crate) key: Cell,
+    pub(crate) literals: &'a Literals,
+}
+
+impl Inputs<'_> {
+    #[inline]
+    pub(crate) fn scope<'s>(&'s self, cells: &'s [Cell], text: &'s mut TextArena) -> Scope<'s> {
+        Scope {
+            payload: self.payload,
+            topic: self.topic,
+            captures: self.captures,
+            meta: self.meta,
+            source: self.source,
+            key: self.key,
+            cells,
+            literals: self.literals,
+            text,
+        }
+    }
+}
+
+/// Why a route cannot do with a message what it promises.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failure<'p> {
+    pub(crate) step: Option<u16>,
+    pub(crate) reason: Reason,
+    pub(crate) about: About<'p>,
+}
+
+/// What a failure is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum About<'p> {
+    Nothing,
+    Field(&'p FieldPath),
+    Expression(&'p str),
+    Template(&'p str),
+    /// A byte of the payload.
+    Byte(u32),
+}
+
+impl<'p> Failure<'p> {
+    pub(crate) fn new(reason: Reason, about: About<'p>) -> Self {
+        Self { step: None, reason, about }
+    }
+
+    pub(crate) fn step(number: u16, reason: Reason, about: About<'p>) -> Self {
+        Self { step: Some(number), reason, about }
+    }
+
+    /// Writes what a person wants to know beside the reason.
+    pub(crate) fn describe(&self, out: &mut String) {
+        // A `String` takes every write.
+        let _ = match self.about {
+            About::Nothing => Ok(()),
+            About::Field(path) => write!(out, "field `{path}`"),
+            About::Expression(text) => write!(out, "expression `{text}`"),
+            About::Template(text) => write!(out, "topic `{text}`"),
+            About::Byte(offset) => write!(out, "at byte {offset}"),
+        };
+    }
+}

@@ -1,0 +1,315 @@
+//! One route: its steps cut into stages, its templates and targets.
+
+use super::choice::choose;
+use super::compile::{Errors, unknown};
+use super::stage::{End, ScanId, Stage, StageKind, Step};
+use super::{Route, Slots, Target, TargetName};
+use crate::SinkId;
+use crate::error::{PathPart, SpecError, did_you_mean};
+use crate::expr::Expr;
+use crate::payload::{FieldPath, PathSetBuilder, SlotId};
+use crate::spec::{RouteSpec, RouterSpec, StepSpec, TargetSpec};
+use crate::template::{Template, TemplateOptions};
+use crate::topic::{RouteFilter, intersects};
+use crate::transform::{Compiled, Op, Shared, StepContext, VERBS, Verb};
+
+/// A shared scan takes in no further route once it has this many slots: each costs every message a little.
+const SHARED_SLOTS: usize = 16;
+
+/// The scans of the plan. The last one may be open for the next route, if the two can meet on a topic.
+#[derive(Default)]
+pub(super) struct Scans {
+    pub(super) builders: Vec<PathSetBuilder>,
+    shared: Vec<(usize, RouteFilter)>,
+}
+
+impl Scans {
+    /// The scan for the first stage of a route, and what it looks for already.
+    fn take_shared(&mut self, filter: Option<&RouteFilter>) -> (ScanId, PathSetBuilder) {
+        let open = self.shared.last().map(|(scan, _)| *scan);
+        let meets = filter.is_some_and(|filter| self.shared.iter().any(|(_, other)| intersects(filter, other)));
+        let scan = match open.filter(|scan| meets && self.builders[*scan].paths().len() < SHARED_SLOTS) {
+            Some(scan) => scan,
+            None => {
+                self.shared.clear();
+                self.builders.push(PathSetBuilder::default());
+                self.builders.len() - 1
+            }
+        };
+        self.shared.extend(filter.map(|filter| (scan, filter.clone())));
+        (ScanId(u32::try_from(scan).unwrap_or(u32::MAX)), std::mem::take(&mut self.builders[scan]))
+    }
+
+    fn own(&mut self) -> (ScanId, PathSetBuilder) {
+        self.builders.push(PathSetBuilder::default());
+        (ScanId(u32::try_from(self.builders.len() - 1).unwrap_or(u32::MAX)), PathSetBuilder::default())
+    }
+
+    fn give_back(&mut self, scan: ScanId, builder: PathSetBuilder) {
+        self.builders[scan.0 as usize] = builder;
+    }
+}
+
+/// What compiling a route needs.
+pub(super) struct RouteCompiler<'a, 's> {
+    pub(super) spec: &'a RouterSpec,
+    pub(super) shared: &'a mut Shared<'s>,
+    pub(super) scans: &'a mut Scans,
+    pub(super) errors: &'a mut Errors,
+}
+
+/// A stage that is being made.
+struct Draft {
+    scan: ScanId,
+    paths: PathSetBuilder,
+    gate: Option<Expr>,
+    steps: Vec<Step>,
+}
+
+impl RouteCompiler<'_, '_> {
+    pub(super) fn compile(&mut self, route: &RouteSpec) -> Option<Route> {
+        let filter = match route.filter.as_deref().map(RouteFilter::parse).transpose() {
+            Ok(filter) => filter,
+            Err(error) => {
+                let (offset, found, expected) = (error.offset, error.found.to_string(), error.kind.expected());
+                let spec_error = SpecError::new(error.to_string()).at(offset, found.len()).expected(found, expected);
+                self.errors.push(&["filter".into()], spec_error);
+                return None;
+            }
+        };
+        let explodes = route.steps.iter().any(|step| step.verbs.iter().any(|(verb, _)| verb == "explode"));
+        let (templates, targets) = self.compile_targets(route, filter.as_ref(), explodes);
+        let captures = filter.as_ref().map_or(&[][..], RouteFilter::captures);
+        let (stages, template_slots) = self.compile_stages(route, filter.as_ref(), captures, &templates);
+        let is_hooked = stages.iter().any(|stage| matches!(stage.end, End::Hook { .. }));
+        let is_rendered = targets.iter().any(|target| matches!(target.name, TargetName::Rendered(_)));
+        let reads_captures = stages.iter().any(|stage| stage.gate.is_some() || !stage.steps.is_empty());
+        let ends = stages.iter().any(|stage| matches!(&stage.end, End::Explode { condition: Some(_), .. }));
+        Some(Route {
+            name: route.name.as_str().into(),
+            needs_captures: !captures.is_empty() && (is_hooked || is_rendered || reads_captures || ends),
+            filter,
+            is_otherwise: route.otherwise,
+            is_final: route.is_final,
+            wraps_scalars: route.steps.iter().any(|step| step.from_scalar),
+            has_static_names_only: templates.iter().all(Template::is_static),
+            templates: templates.into(),
+            template_slots,
+            targets: targets.into(),
+            stages: stages.into(),
+        })
+    }
+
+    fn compile_stages(
+        &mut self,
+        route: &RouteSpec,
+        filter: Option<&RouteFilter>,
+        captures: &[Box<str>],
+        templates: &[Template],
+    ) -> (Vec<Stage>, Box<[Slots]>) {
+        let (scan, paths) = self.scans.take_shared(filter);
+        let mut draft = Draft { scan, paths, gate: None, steps: Vec::new() };
+        if let Some(gate) = &route.condition {
+            draft.gate = self.expression(gate, &mut draft, captures, false, &["where".into()]);
+        }
+        let mut stages = Vec::new();
+        let mut allow_key = false;
+        for (index, step) in route.steps.iter().enumerate() {
+            let path: [PathPart; 2] = ["steps".into(), index.into()];
+            let Some((verb, arguments)) = self.verb(step, &path) else { continue };
+            let number = u16::try_from(index).unwrap_or(u16::MAX);
+            let reads_anew = verb.doc.verb == "explode" || (verb.doc.verb == "python" && step.condition.is_some());
+            if reads_anew && !draft.steps.is_empty() {
+                stages.push(self.finish(&mut draft, End::Continue, &[]));
+            }
+            let condition_path = [&path[..], &["where".into()]].concat();
+            let condition = step.condition.as_deref();
+            let condition =
+                condition.and_then(|text| self.expression(text, &mut draft, captures, allow_key, &condition_path));
+            let mut errors = Vec::new();
+            let mut context =
+                StepContext { shared: self.shared, paths: &mut draft.paths, captures, allow_key, errors: &mut errors };
+            let compiled = (verb.compile)(arguments, &mut context);
+            errors.into_iter().for_each(|error| self.errors.push(&path, error));
+            match compiled {
+                None => {}
+                Some(Compiled::Op(op)) => draft.steps.push(Step { number, condition, op }),
+                Some(Compiled::Explode(explode)) => {
+                    allow_key = true;
+                    stages.push(self.finish(&mut draft, End::Explode { number, condition, explode }, &[]));
+                }
+                Some(Compiled::Hook(hook)) => {
+                    stages.push(self.finish(&mut draft, End::Hook { number, condition, hook }, &[]));
+                }
+            }
+        }
+        let template_slots = self.template_slots(templates, &mut draft);
+        let late_reads: Vec<SlotId> = template_slots.iter().flat_map(|slots| slots.iter().copied()).collect();
+        stages.push(self.finish(&mut draft, End::Finish, &late_reads));
+        (stages, template_slots)
+    }
+
+    fn expression(
+        &mut self,
+        text: &str,
+        draft: &mut Draft,
+        captures: &[Box<str>],
+        allow_key: bool,
+        path: &[PathPart],
+    ) -> Option<Expr> {
+        let mut errors = Vec::new();
+        let mut context =
+            StepContext { shared: self.shared, paths: &mut draft.paths, captures, allow_key, errors: &mut errors };
+        let expression = context.expression(text, path);
+        errors.into_iter().for_each(|error| self.errors.push(&[], error));
+        expression
+    }
+
+    /// The one verb of a step.
+    fn verb<'r>(
+        &mut self,
+        step: &'r StepSpec,
+        path: &[PathPart],
+    ) -> Option<(&'static Verb, &'r serde_json::value::RawValue)> {
+        let [(name, arguments)] = &step.verbs[..] else {
+            let names: Vec<String> = step.verbs.iter().map(|(name, _)| format!("`{name}`")).collect();
+            let found = if names.is_empty() { "no verb".to_owned() } else { names.join(" and ") };
+            let error = SpecError::new("A step has one verb.").expected(found, "one verb, as in `drop: [quality]`");
+            self.errors.push(path, error);
+            return None;
+        };
+        let verb = VERBS.iter().find(|verb| verb.doc.verb == name);
+        if verb.is_none() {
+            let names: Vec<String> = VERBS.iter().map(|verb| format!("`{}`", verb.doc.verb)).collect();
+            let error = SpecError::new("There is no such step.").expected(name, names.join(", "));
+            let hint = did_you_mean(name, VERBS.iter().map(|verb| verb.doc.verb));
+            self.errors.push(&[path, &[name.as_str().into()]].concat(), error.hint(hint));
+        }
+        verb.map(|verb| (verb, &**arguments))
+    }
+
+    /// Ends a stage and leaves a fresh draft behind.
+    fn finish(&mut self, draft: &mut Draft, end: End, late_reads: &[SlotId]) -> Stage {
+        if draft.steps.iter().any(|step| matches!(step.op, Op::Keep(_))) {
+            // `keep` clears what is read below the fields that it drops, so it has to know them.
+            let tops: Vec<FieldPath> = draft.paths.paths().iter().filter_map(top_of).collect();
+            tops.iter().for_each(|top| {
+                draft.paths.add(top);
+            });
+        }
+        let kind = choose(&draft.steps, late_reads, draft.paths.paths(), self.shared.literals);
+        if matches!(kind, StageKind::General) {
+            let message = "Steps inside of nested fields, `flatten` and `nest` are not supported by this build.";
+            self.errors.push(&["steps".into()], SpecError::new(message));
+        }
+        let reads_payload = |condition: &Expr| !condition.slots().is_empty();
+        let end_reads = match &end {
+            End::Explode { .. } => true,
+            End::Hook { condition, .. } => condition.as_ref().is_some_and(reads_payload),
+            End::Finish | End::Continue => !late_reads.is_empty(),
+        };
+        let needs_scan =
+            !matches!(kind, StageKind::Pass) || draft.gate.as_ref().is_some_and(reads_payload) || end_reads;
+        let (scan, paths) = self.scans.own();
+        let done = std::mem::replace(draft, Draft { scan, paths, gate: None, steps: Vec::new() });
+        self.scans.give_back(done.scan, done.paths);
+        Stage { scan: needs_scan.then_some(done.scan), gate: done.gate, steps: done.steps.into(), kind, end }
+    }
+
+    fn template_slots(&mut self, templates: &[Template], draft: &mut Draft) -> Box<[Slots]> {
+        let slots = templates.iter().map(|template| {
+            let paths = template.payload_paths().iter();
+            paths.filter_map(|path| FieldPath::parse(path).ok()).map(|path| draft.paths.add(&path)).collect()
+        });
+        slots.collect()
+    }
+
+    fn compile_targets(
+        &mut self,
+        route: &RouteSpec,
+        filter: Option<&RouteFilter>,
+        allow_key: bool,
+    ) -> (Vec<Template>, Vec<Target>) {
+        let mut templates = Templates { filter, allow_key, found: Vec::new() };
+        let route_name = route.topic.as_deref().and_then(|topic| templates.add(topic, &["topic".into()], self.errors));
+        let mut targets = Vec::with_capacity(route.to.len());
+        for (index, target) in route.to.iter().enumerate() {
+            let path: [PathPart; 2] = ["to".into(), index.into()];
+            let topic_path = [&path[..], &["topic".into()]].concat();
+            let own = target.topic.as_deref().and_then(|topic| templates.add(topic, &topic_path, self.errors));
+            let sink = self.resolve_sink(target, &path);
+            targets.extend(sink.map(|sink| (sink, own.or(route_name), target)));
+        }
+        let statics: Vec<usize> =
+            (0..templates.found.len()).filter(|index| templates.found[*index].is_static()).collect();
+        let name = |template: Option<usize>| match template {
+            None => TargetName::Kept,
+            Some(index) => statics
+                .iter()
+                .position(|candidate| *candidate == index)
+                .map_or(TargetName::Rendered(index), TargetName::Static),
+        };
+        let targets = targets.into_iter().map(|(sink, template, target)| Target {
+            sink,
+            name: name(template),
+            retain: target.retain == Some(true),
+            qos: target.qos,
+        });
+        let targets = targets.collect();
+        (templates.found, targets)
+    }
+
+    fn resolve_sink(&mut self, target: &TargetSpec, path: &[PathPart]) -> Option<SinkId> {
+        if let Some(qos) = target.qos.filter(|qos| *qos > 2) {
+            let error = SpecError::new("There is no such quality of service.").expected(qos.to_string(), "0, 1 or 2");
+            self.errors.push(&[path, &["qos".into()]].concat(), error);
+        }
+        let position = self.spec.sinks.iter().position(|sink| *sink == target.sink);
+        if position.is_none() {
+            let error = unknown("sink", &target.sink, &self.spec.sinks);
+            self.errors.push(&[path, &["sink".into()]].concat(), error);
+        }
+        position.and_then(|position| u16::try_from(position).ok()).map(SinkId)
+    }
+}
+
+fn top_of(path: &FieldPath) -> Option<FieldPath> {
+    if path.len() > 1 { FieldPath::from_segments(path.first()).ok() } else { None }
+}
+
+struct Templates<'a> {
+    filter: Option<&'a RouteFilter>,
+    allow_key: bool,
+    found: Vec<Template>,
+}
+
+impl Templates<'_> {
+    /// The index of a template.
+    fn add(&mut self, text: &str, path: &[PathPart], errors: &mut Errors) -> Option<usize> {
+        if let Some(index) = self.found.iter().position(|known| known.as_str() == text) {
+            return Some(index);
+        }
+        let captures = self.filter.map_or(&[][..], RouteFilter::captures);
+        let has_tail_capture = self.filter.is_some_and(RouteFilter::has_tail_capture);
+        let options = TemplateOptions { allow_key: self.allow_key, has_tail_capture };
+        let template = match Template::parse(text, captures, options) {
+            Ok(template) => template,
+            Err(error) => {
+                let length = error.found.len();
+                let found = SpecError::new("The topic template cannot be read.").expected(error.found, error.expected);
+                errors.push(path, found.at(error.offset, length).hint(error.hint));
+                return None;
+            }
+        };
+        for field in template.payload_paths() {
+            if let Err(error) = FieldPath::parse(field) {
+                let offset = text.find(&**field).map_or(0, |start| start + error.offset);
+                let found = SpecError::new(error.to_string()).expected(&**field, "a field, as in `motor.temp`");
+                errors.push(path, found.at(offset, field.len() - error.offset));
+                return None;
+            }
+        }
+        self.found.push(template);
+        Some(self.found.len() - 1)
+    }
+}

@@ -1,0 +1,120 @@
+//! The end of a route: topics are rendered, then the message leaves for every target, or for none.
+
+use super::run::Run;
+use super::trace::Trace;
+use crate::Reason;
+use crate::outcome::{Emission, Outlet};
+use crate::payload::{Cell, Kind, Literals, Span, TextArena, number, text};
+use crate::plan::{About, Failure, Inputs, TargetName};
+
+impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
+    /// Emits a payload to all targets.
+    pub(super) fn finish(
+        &mut self,
+        payload: &[u8],
+        cells: &[Cell],
+        inputs: &Inputs<'_>,
+        arena: &mut TextArena,
+        key: Option<&str>,
+    ) -> Result<(), Failure<'p>> {
+        self.check_static_names()?;
+        render(self.route, cells, inputs, arena, key, self.names)?;
+        for (index, target) in self.route.targets.iter().enumerate() {
+            let topic = match target.name {
+                TargetName::Static(number) => match self.static_names.nth(number) {
+                    Some(Ok(name)) => name,
+                    _ => continue, // They were checked above.
+                },
+                TargetName::Kept => self.new_topic.unwrap_or(self.message.topic).as_bytes(),
+                TargetName::Rendered(template) => self.names.spans[template].of(&self.names.text),
+            };
+            self.emitted[usize::from(target.sink.0)] += 1;
+            self.trace.emit(target.sink, topic, payload);
+            self.outlet.emit(&Emission {
+                route: self.id,
+                target: u16::try_from(index).unwrap_or(u16::MAX),
+                sink: target.sink,
+                topic,
+                payload,
+                qos: target.qos,
+                retain: target.retain,
+            });
+        }
+        Ok(())
+    }
+
+    fn check_static_names(&self) -> Result<(), Failure<'p>> {
+        for (number, name) in self.static_names.enumerate() {
+            if let Err(reason) = name {
+                let template = self.route.templates.iter().filter(|template| template.is_static()).nth(number);
+                let about = template.map_or(About::Nothing, |template| About::Template(template.as_str()));
+                return Err(Failure::new(reason, about));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Renders the templates that depend on more than the topic.
+fn render<'p>(
+    route: &'p crate::plan::Route,
+    cells: &[Cell],
+    inputs: &Inputs<'_>,
+    arena: &mut TextArena,
+    key: Option<&str>,
+    names: &mut super::work::Names,
+) -> Result<(), Failure<'p>> {
+    if route.has_static_names_only {
+        return Ok(());
+    }
+    names.text.clear();
+    names.spans.clear();
+    for (template, slots) in route.templates.iter().zip(&route.template_slots) {
+        let start = names.text.len();
+        if !template.is_static() {
+            let value = |number: usize, out: &mut Vec<u8>| {
+                let cell = slots.get(number).and_then(|slot| cells.get(usize::from(slot.0)));
+                push_text(cell.copied().unwrap_or(Cell::Missing), inputs, arena, out)
+            };
+            template
+                .render(inputs.topic, inputs.captures, value, key, &mut names.text)
+                .map_err(|reason| Failure::new(reason, About::Template(template.as_str())))?;
+        }
+        let end = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        names.spans.push(Span { start: end(start), end: end(names.text.len()) });
+    }
+    Ok(())
+}
+
+/// Appends a scalar as it reads in a topic.
+fn push_text(cell: Cell, inputs: &Inputs<'_>, arena: &mut TextArena, out: &mut Vec<u8>) -> Result<(), Reason> {
+    match cell {
+        Cell::Raw(raw) => match raw.kind {
+            Kind::Text => out.extend_from_slice(text::inner(inputs.payload, raw)),
+            Kind::EscapedText => {
+                let span = text::decode(inputs.payload, raw, arena);
+                out.extend_from_slice(arena.get(span).as_bytes());
+            }
+            Kind::Integer | Kind::Decimal | Kind::True | Kind::False => {
+                out.extend_from_slice(raw.span().of(inputs.payload));
+            }
+            Kind::Null | Kind::Object | Kind::Array => return Err(Reason::WrongType),
+        },
+        Cell::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
+        Cell::Int(value) => number::write_int(out, value),
+        Cell::UInt(value) => number::write_uint(out, value),
+        Cell::Double(value) => return number::write_f64(out, value),
+        Cell::Text(span) => out.extend_from_slice(arena.get(span).as_bytes()),
+        Cell::Topic(span) => out.extend_from_slice(span.of_str(inputs.topic).as_bytes()),
+        Cell::Literal(id) => out.extend_from_slice(text_of(inputs.literals, id)?.as_bytes()),
+        Cell::Missing => return Err(Reason::MissingField),
+        Cell::Duplicate => return Err(Reason::DuplicateKey),
+        Cell::Null | Cell::Composite => return Err(Reason::WrongType),
+    }
+    Ok(())
+}
+
+fn text_of(literals: &Literals, id: crate::payload::LiteralId) -> Result<&str, Reason> {
+    let literal = literals.get(id).filter(|literal| literal.kind == Kind::Text);
+    literal.map(|literal| &*literal.text).ok_or(Reason::WrongType)
+}

@@ -1,0 +1,194 @@
+//! One message through one route: stage by stage, depth first.
+
+use super::explode::Whole;
+use super::resolve::PackedNames;
+use super::trace::Trace;
+use super::work::{Level, Names, key_cell};
+use crate::matcher::RouteId;
+use crate::outcome::{HookCall, Outlet, ResumePoint};
+use crate::payload::{Cell, PathSet, Scan, Span, scan};
+use crate::plan::{About, End, Failure, Inputs, Plan, Route, ScanId, StageKind};
+use crate::{HookId, Message, Reason};
+
+/// A message on its way through a route.
+pub(super) struct Run<'p, 'a, O, T> {
+    pub(super) plan: &'p Plan,
+    pub(super) route: &'p Route,
+    pub(super) id: RouteId,
+    /// The message as it came.
+    pub(super) message: &'a Message<'a>,
+    pub(super) captures: &'a [Span],
+    /// Names of the static templates.
+    pub(super) static_names: PackedNames<'a>,
+    /// The topic that a hook gave.
+    pub(super) new_topic: Option<&'a str>,
+    pub(super) names: &'a mut Names,
+    pub(super) detail: &'a mut String,
+    pub(super) emitted: &'a mut [u64],
+    pub(super) tally: Tally,
+    pub(super) outlet: &'a mut O,
+    pub(super) trace: &'a mut T,
+}
+
+/// What came of a message on a route so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) finished: u64,
+    pub(super) hooks: u64,
+}
+
+/// How a route ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    Taken,
+    Filtered,
+}
+
+impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
+    /// Runs a stage and all that follow on it.
+    pub(super) fn stage(
+        &mut self,
+        index: usize,
+        levels: &mut [Level],
+        payload: &[u8],
+        key: Option<&str>,
+    ) -> Result<Flow, Failure<'p>> {
+        let stage = &self.route.stages[index];
+        let Some((level, deeper)) = levels.split_first_mut() else {
+            return Err(Failure::new(Reason::TooDeep, About::Nothing)); // There is a level for each stage.
+        };
+        level.text.clear();
+        let key_cell = key_cell(key, &mut level.text);
+        let mut payload = payload;
+        if let Some(scan_id) = stage.scan
+            && self.read(scan_id, index == 0 && key.is_none(), payload, level)?
+        {
+            payload = &level.wrapped;
+        }
+        let inputs = self.inputs(payload, key_cell);
+        if let Some(gate) = &stage.gate {
+            let holds = gate.eval_bool(&mut inputs.scope(&level.scan.cells, &mut level.text));
+            self.trace.gate(gate, holds);
+            if !holds.map_err(|reason| Failure::new(reason, About::Expression(gate.text())))? {
+                return Ok(Flow::Filtered);
+            }
+        }
+        let (cells, output) = match &stage.kind {
+            StageKind::Pass => (&level.scan.cells, payload),
+            StageKind::Edit { narrowed } => {
+                let plan = self.plan.scan_plan(stage.scan.unwrap_or(ScanId(0)));
+                level.edit.begin(&level.scan);
+                for step in &stage.steps {
+                    let held = level.edit.step(step, plan, level.scan.root.kind, &inputs, &mut level.text)?;
+                    if T::IS_ON {
+                        level.out.clear();
+                        level.edit.write_to(&level.scan, plan, narrowed, &inputs, &level.text, &mut level.out);
+                        self.trace.step(step.number, held, &level.out);
+                    }
+                }
+                level.out.clear();
+                level.edit.write_to(&level.scan, plan, narrowed, &inputs, &level.text, &mut level.out);
+                (&level.edit.cells, level.out.as_slice())
+            }
+            StageKind::General => return Err(Failure::new(Reason::TooDeep, About::Nothing)),
+        };
+        match &stage.end {
+            End::Finish => {
+                self.finish(output, cells, &inputs, &mut level.text, key)?;
+                self.tally.finished += 1;
+                Ok(Flow::Taken)
+            }
+            End::Continue => self.stage(index + 1, deeper, output, key),
+            End::Hook { number, condition, hook } => {
+                if let Some(condition) = condition {
+                    let holds = condition.eval_bool(&mut inputs.scope(cells, &mut level.text));
+                    let failed = |reason| Failure::step(*number, reason, About::Expression(condition.text()));
+                    if !holds.map_err(failed)? {
+                        self.trace.step(*number, false, output);
+                        return self.stage(index + 1, deeper, output, key);
+                    }
+                }
+                self.hook(*hook, *number, index + 1, output, key);
+                Ok(Flow::Taken)
+            }
+            End::Explode { number, condition, explode } => {
+                if let Some(condition) = condition {
+                    let holds = condition.eval_bool(&mut inputs.scope(cells, &mut level.text));
+                    let failed = |reason| Failure::step(*number, reason, About::Expression(condition.text()));
+                    if !holds.map_err(failed)? {
+                        self.trace.step(*number, false, output);
+                        return self.stage(index + 1, deeper, output, key);
+                    }
+                }
+                let whole = Whole { explode, payload: output, root: level.scan.root, cells };
+                self.explode(*number, &whole, &mut level.exploded, deeper, index + 1)
+            }
+        }
+    }
+
+    fn inputs<'i>(&self, payload: &'i [u8], key: Cell) -> Inputs<'i>
+    where
+        'a: 'i,
+        'p: 'i,
+    {
+        Inputs {
+            payload,
+            topic: self.message.topic,
+            captures: self.captures,
+            meta: &self.message.meta,
+            source: &self.plan.sources[usize::from(self.message.source.0)],
+            key,
+            literals: &self.plan.literals,
+        }
+    }
+
+    /// Scans a payload, unless a route before has done so; tells whether it was wrapped into an object.
+    fn read(&self, id: ScanId, is_original: bool, payload: &[u8], level: &mut Level) -> Result<bool, Failure<'p>> {
+        if self.route.wraps_scalars && is_scalar(payload) {
+            level.scanned = None;
+            self.scan(&PathSet::default(), payload, &mut level.scan)?;
+            level.wrapped.clear();
+            level.wrapped.extend_from_slice(b"{\"value\":");
+            level.wrapped.extend_from_slice(level.scan.root.span().of(payload));
+            level.wrapped.push(b'}');
+            self.scan(&self.plan.scan_plan(id).paths, &level.wrapped, &mut level.scan)?;
+            return Ok(true);
+        }
+        if !is_original || level.scanned != Some(id) {
+            level.scanned = None;
+            self.scan(&self.plan.scan_plan(id).paths, payload, &mut level.scan)?;
+            level.scanned = is_original.then_some(id);
+        }
+        Ok(false)
+    }
+
+    fn scan(&self, paths: &PathSet, payload: &[u8], out: &mut Scan) -> Result<(), Failure<'p>> {
+        scan(payload, paths, &self.plan.payload_limits, out)
+            .map_err(|fault| Failure::new(fault.reason, About::Byte(fault.offset)))
+    }
+
+    fn hook(&mut self, hook: HookId, number: u16, next: usize, payload: &[u8], key: Option<&str>) {
+        self.tally.hooks += 1;
+        self.trace.hook(number, hook);
+        self.outlet.hook(&HookCall {
+            hook,
+            route: self.id,
+            step: number,
+            point: ResumePoint(u16::try_from(next).unwrap_or(u16::MAX)),
+            source: self.message.source,
+            topic: self.message.topic,
+            new_topic: self.new_topic,
+            payload,
+            original: self.message.payload,
+            captures: self.captures,
+            key,
+            meta: self.message.meta,
+        });
+    }
+}
+
+/// Whether a payload is meant to be a bare scalar; whether it is one, the scan tells.
+fn is_scalar(payload: &[u8]) -> bool {
+    let first = payload.iter().find(|byte| !byte.is_ascii_whitespace());
+    first.is_some_and(|first| !matches!(first, b'{' | b'['))
+}

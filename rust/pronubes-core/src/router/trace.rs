@@ -1,0 +1,43 @@
+//! Looking on while a route runs: nothing for `route`, everything for `explain`.
+
+use crate::expr::Expr;
+use crate::outcome::HookId;
+use crate::{Reason, SinkId};
+
+/// What a run tells whoever looks on.
+pub(super) trait Trace {
+    /// Whether anybody looks on; where not, what only the trace needs is not made.
+    const IS_ON: bool;
+
+    /// The route's condition.
+    fn gate(&mut self, condition: &Expr, holds: Result<bool, Reason>);
+
+    /// A step with the payload behind it, and whether its condition held.
+    fn step(&mut self, number: u16, held: bool, payload: &[u8]);
+
+    /// The route goes on in Python.
+    fn hook(&mut self, number: u16, hook: HookId);
+
+    /// A message leaves.
+    fn emit(&mut self, sink: SinkId, topic: &[u8], payload: &[u8]);
+}
+
+/// Nobody looks on.
+#[derive(Debug)]
+pub(super) struct Unwatched;
+
+impl Trace for Unwatched {
+    const IS_ON: bool = false;
+
+    #[inline]
+    fn gate(&mut self, _: &Expr, _: Result<bool, Reason>) {}
+
+    #[inline]
+    fn step(&mut self, _: u16, _: bool, _: &[u8]) {}
+
+    #[inline]
+    fn hook(&mut self, _: u16, _: HookId) {}
+
+    #[inline]
+    fn emit(&mut self, _: SinkId, _: &[u8], _: &[u8]) {}
+}

@@ -1,0 +1,65 @@
+//! The memory that handling messages needs, used again from message to message.
+
+use crate::matcher::Hits;
+use crate::payload::{Cell, Scan, Span, TextArena};
+use crate::plan::{EditState, ScanId};
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// For topics that the table does not know.
+    pub(super) hits: Hits,
+    pub(super) blob: Vec<u8>,
+    pub(super) routes: RouteWork,
+}
+
+/// What running routes needs.
+#[derive(Debug, Default)]
+pub(super) struct RouteWork {
+    pub(super) captures: Vec<Span>,
+    /// One per stage that can be under way at the same time.
+    pub(super) levels: Vec<Level>,
+    pub(super) names: Names,
+    pub(super) detail: String,
+}
+
+/// What one stage works on.
+#[derive(Debug, Default)]
+pub(super) struct Level {
+    pub(super) scan: Scan,
+    /// Which scan of the present message is in `scan`.
+    pub(super) scanned: Option<ScanId>,
+    pub(super) edit: EditState,
+    pub(super) text: TextArena,
+    /// The payload that the stage hands on.
+    pub(super) out: Vec<u8>,
+    /// A scalar payload as an object.
+    pub(super) wrapped: Vec<u8>,
+    pub(super) exploded: Exploded,
+}
+
+/// One member of a payload that is taken apart.
+#[derive(Debug, Default)]
+pub(super) struct Exploded {
+    /// Its key.
+    pub(super) key: TextArena,
+    pub(super) payload: Vec<u8>,
+    /// The fields that it gets beside its own.
+    pub(super) carried: Vec<u8>,
+}
+
+/// Topics that are rendered per message.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub(super) text: Vec<u8>,
+    /// By template; empty for those that are not rendered here.
+    pub(super) spans: Vec<Span>,
+}
+
+/// The key of an exploded member as a cell.
+pub(super) fn key_cell(key: Option<&str>, text: &mut TextArena) -> Cell {
+    let Some(key) = key else { return Cell::Missing };
+    let mark = text.mark();
+    text.push_str(key);
+    Cell::Text(text.since(mark))
+}

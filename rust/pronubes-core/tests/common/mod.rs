@@ -1,0 +1,94 @@
+//! What the tests of the router share: an outlet that records.
+
+#![expect(dead_code, reason = "each test file uses a part of it")]
+
+use std::sync::Arc;
+
+use pronubes_core::{
+    Emission, HookCall, Message, Meta, Outlet, Plan, Quarantined, Reason, ResumePoint, RouteId, Router, SourceId,
+};
+
+/// What became of a message, with names instead of numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    Emitted { sink: String, topic: String, payload: String },
+    Hook { step: u16, payload: String, captures: Vec<String> },
+    Quarantined { route: String, step: Option<u16>, reason: Reason, detail: String },
+    Filtered(String),
+}
+
+impl Outcome {
+    pub fn emitted(sink: &str, topic: &str, payload: &str) -> Self {
+        Self::Emitted { sink: sink.into(), topic: topic.into(), payload: payload.into() }
+    }
+
+    pub fn quarantined(route: &str, step: Option<u16>, reason: Reason, detail: &str) -> Self {
+        Self::Quarantined { route: route.into(), step, reason, detail: detail.into() }
+    }
+
+    pub fn topic(self) -> Option<String> {
+        if let Self::Emitted { topic, .. } = self { Some(topic) } else { None }
+    }
+
+    pub fn payload(self) -> Option<String> {
+        if let Self::Emitted { payload, .. } = self { Some(payload) } else { None }
+    }
+}
+
+/// An outlet that keeps everything.
+pub struct Recorder {
+    plan: Arc<Plan>,
+    pub outcomes: Vec<Outcome>,
+    pub points: Vec<ResumePoint>,
+}
+
+impl Recorder {
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self { plan, outcomes: Vec::new(), points: Vec::new() }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl Outlet for Recorder {
+    fn emit(&mut self, emission: &Emission<'_>) {
+        let sink = self.plan.sinks()[usize::from(emission.sink.0)].to_string();
+        let (topic, payload) = (text(emission.topic), text(emission.payload));
+        self.outcomes.push(Outcome::Emitted { sink, topic, payload });
+    }
+
+    fn hook(&mut self, call: &HookCall<'_>) {
+        let captures = call.captures.iter().map(|span| span.of_str(call.topic).to_owned()).collect();
+        self.points.push(call.point);
+        self.outcomes.push(Outcome::Hook { step: call.step, payload: text(call.payload), captures });
+    }
+
+    fn quarantine(&mut self, fault: &Quarantined<'_>) {
+        let route = self.plan.route_name(fault.route).to_owned();
+        let (step, reason, detail) = (fault.step, fault.reason, fault.detail.to_owned());
+        self.outcomes.push(Outcome::Quarantined { route, step, reason, detail });
+    }
+
+    fn filtered(&mut self, route: RouteId) {
+        self.outcomes.push(Outcome::Filtered(self.plan.route_name(route).to_owned()));
+    }
+}
+
+pub fn compile(spec: &str) -> Arc<Plan> {
+    let spec = serde_json::from_str(spec).unwrap_or_else(|error| panic!("{error} in {spec}"));
+    Plan::compile(&spec).unwrap_or_else(|errors| panic!("{errors:#?}")).into()
+}
+
+pub fn message<'a>(topic: &'a str, payload: &'a [u8]) -> Message<'a> {
+    let meta =
+        Meta { received_ns: 1_732_270_000_123_456_789, source_ns: Some(1_732_269_999_000_000_000), ..Meta::default() };
+    Message { source: SourceId(0), topic, payload, meta }
+}
+
+pub fn routed(router: &mut Router, topic: &str, payload: &str) -> Vec<Outcome> {
+    let mut recorder = Recorder::new(router.plan().clone());
+    router.route(&message(topic, payload.as_bytes()), &mut recorder);
+    recorder.outcomes
+}

@@ -1,0 +1,194 @@
+//! The router as a whole: order of routes, ledgers, hooks, quarantine, bounds.
+
+mod common;
+
+use common::{Outcome, Recorder, compile, message, routed};
+use pronubes_core::{Reason, ResumePoint, Resumed, Routed, Router};
+
+const W1: &str = r#"{"sources":["plant"],"sinks":["uns"],"routes":[{"name":"t","filter":"raw/{area}/{line}/{plc}/temp/{tag}",
+  "where":"payload.quality == \"GOOD\" && payload.value > -40.0",
+  "steps":[{"scale":{"field":"value","factor":1.8,"offset":32}},{"rename":{"ts":"timestamp_ms"}},
+           {"drop":["quality"],"where":"payload.quality == \"GOOD\""},{"set":{"unit":"[degF]"}}],
+  "topic":"acme/{area}/{line}/{plc}/{tag}","to":[{"sink":"uns","retain":true}]}]}"#;
+
+#[test]
+fn the_standard_workload_goes_from_end_to_end() {
+    let mut router = Router::new(compile(W1));
+    let payload = r#"{"value": 21.5, "ts": 1732270000123, "quality": "GOOD"}"#;
+    let outcomes = routed(&mut router, "raw/a/l1/p1/temp/t1", payload);
+    let expected = r#"{"value": 70.7, "timestamp_ms": 1732270000123,"unit":"[degF]"}"#;
+    assert_eq!(outcomes, [Outcome::emitted("uns", "acme/a/l1/p1/t1", expected)]);
+    let bad = routed(&mut router, "raw/a/l1/p1/temp/t1", r#"{"value": 21.5, "ts": 1, "quality": "BAD"}"#);
+    assert_eq!(bad, [Outcome::Filtered("t".into())]);
+    let broken = routed(&mut router, "raw/a/l1/p1/temp/t1", r#"{"value": 21.5,"#);
+    assert_eq!(broken, [Outcome::quarantined("t", None, Reason::InvalidJson, "at byte 15")]);
+    let stats = router.stats();
+    assert!(stats.is_balanced());
+    assert_eq!((stats.routes[0].passed, stats.routes[0].filtered, stats.routes[0].quarantined), (1, 1, 1));
+    assert_eq!((stats.sources[0].matched, stats.sources[0].unrouted, stats.emitted[0]), (2, 1, 1));
+}
+
+#[test]
+fn routes_run_in_file_order_until_one_is_final() {
+    let spec = r#"{"sources":["plant"],"sinks":["s"],"routes":[
+      {"name":"rest","otherwise":true,"to":[{"sink":"s","topic":"rest"}]},
+      {"name":"all","to":[{"sink":"s","topic":"all"}]},
+      {"name":"hot","filter":"a/#","where":"payload.v > 10","final":true,"to":[{"sink":"s","topic":"hot"}]},
+      {"name":"late","filter":"a/{x}","to":[{"sink":"s","topic":"late/{x}"}]}]}"#;
+    let mut router = Router::new(compile(spec));
+    let topics = |router: &mut Router, payload: &str| -> Vec<String> {
+        routed(router, "a/b", payload).into_iter().filter_map(Outcome::topic).collect()
+    };
+    assert_eq!(topics(&mut router, r#"{"v":11}"#), ["all", "hot"]);
+    assert_eq!(topics(&mut router, r#"{"v":9}"#), ["all", "late/b"]);
+}
+
+#[test]
+fn otherwise_takes_what_no_other_route_took() {
+    let spec = r#"{"sources":["plant"],"sinks":["s"],"routes":[
+      {"name":"hot","filter":"a/#","where":"payload.v > 10","to":[{"sink":"s","topic":"hot"}]},
+      {"name":"rest","otherwise":true,"filter":"a/#","to":[{"sink":"s","topic":"rest"}]}]}"#;
+    let mut router = Router::new(compile(spec));
+    let mut kinds = |topic: &str, payload: &str| routed(&mut router, topic, payload);
+    assert_eq!(kinds("a/b", r#"{"v":11}"#), [Outcome::emitted("s", "hot", r#"{"v":11}"#)]);
+    assert_eq!(
+        kinds("a/b", r#"{"v":9}"#),
+        [Outcome::Filtered("hot".into()), Outcome::emitted("s", "rest", r#"{"v":9}"#)]
+    );
+    // A condition that fails counts as taken.
+    assert_eq!(
+        kinds("a/b", "{}"),
+        [Outcome::quarantined("hot", None, Reason::MissingField, "expression `payload.v > 10`")]
+    );
+    assert_eq!(kinds("b", "{}"), []);
+    assert_eq!(router.stats().sources[0].unrouted, 1);
+}
+
+#[test]
+fn a_hook_takes_over_and_gives_back() {
+    let spec = r#"{"sources":["plant"],"sinks":["s"],"hooks":["m:f"],"routes":[{"name":"r","filter":"a/{tag}",
+      "steps":[{"set":{"n":1}},{"python":{"hook":0},"where":"payload.go"},{"compute":{"tag":"tag"}}],
+      "to":[{"sink":"s"},{"sink":"s","topic":"x/{tag}/{payload.n}"}]}]}"#;
+    let mut router = Router::new(compile(spec));
+    let outcomes = routed(&mut router, "a/b", r#"{"go":true}"#);
+    assert_eq!(
+        outcomes,
+        [Outcome::Hook { step: 1, payload: r#"{"go":true,"n":1}"#.into(), captures: vec!["b".into()] }]
+    );
+    assert_eq!(router.stats().routes[0].absorbed, 1);
+    let mut recorder = Recorder::new(router.plan().clone());
+    let message = message("a/b", b"{\"go\":true}");
+    router.resume(
+        &Resumed {
+            route: pronubes_core::RouteId(0),
+            point: recorder_point(&router, "a/b"),
+            source: message.source,
+            topic: message.topic,
+            new_topic: Some("new"),
+            payload: br#"{"n":7}"#,
+            original: message.payload,
+            key: None,
+            meta: message.meta,
+        },
+        &mut recorder,
+    );
+    assert_eq!(
+        recorder.outcomes,
+        [Outcome::emitted("s", "new", r#"{"n":7,"tag":"b"}"#), Outcome::emitted("s", "x/b/7", r#"{"n":7,"tag":"b"}"#)]
+    );
+    let skipped = routed(&mut router, "a/b", r#"{"go":false}"#);
+    assert_eq!(skipped[0], Outcome::emitted("s", "a/b", r#"{"go":false,"n":1,"tag":"b"}"#));
+    assert!(router.stats().is_balanced());
+}
+
+/// The point that a hook call of the route carries.
+fn recorder_point(router: &Router, topic: &str) -> ResumePoint {
+    let mut probe = Router::new(router.plan().clone());
+    let mut recorder = Recorder::new(router.plan().clone());
+    probe.route(&message(topic, br#"{"go":true}"#), &mut recorder);
+    recorder.points[0]
+}
+
+#[test]
+fn exploded_members_go_on_when_one_of_them_fails() {
+    let spec = r#"{"sources":["plant"],"sinks":["s"],"routes":[{"name":"r","filter":"plc/{id}",
+      "steps":[{"explode":{"field":"tags","as":"value","carry":["ts"]}},{"scale":{"field":"value","factor":2}}],
+      "topic":"uns/{id}/{key}","to":[{"sink":"s"}]}]}"#;
+    let mut router = Router::new(compile(spec));
+    let payload = r#"{"ts":7,"tags":{"t1":1.5,"t2":"x","t3":3,"t4":null}}"#;
+    assert_eq!(
+        routed(&mut router, "plc/9", payload),
+        [
+            Outcome::emitted("s", "uns/9/t1", r#"{"value":3.0,"ts":7}"#),
+            Outcome::emitted("s", "uns/9/t3", r#"{"value":6,"ts":7}"#),
+            Outcome::quarantined("r", Some(1), Reason::WrongType, "member `t2`: field `value` (and 1 more)"),
+        ]
+    );
+    assert!(router.stats().is_balanced());
+}
+
+#[test]
+fn names_that_a_value_would_break_are_refused() {
+    let spec = r#"{"sources":["plant"],"sinks":["s"],"routes":[{"name":"r","filter":"a/{tag}",
+      "to":[{"sink":"s","topic":"ok"},{"sink":"s","topic":"x/{payload.id}/{tag}"}]},
+      {"name":"static","filter":"a/{tag}","to":[{"sink":"s","topic":"y/{tag}"}]}]}"#;
+    let mut router = Router::new(compile(spec));
+    let cases = [
+        (r#"{"id":""}"#, Reason::TemplateEmptyValue),
+        (r#"{"id":"a/b"}"#, Reason::TemplateIllegalValue),
+        (r##"{"id":"\u0023"}"##, Reason::TemplateIllegalValue),
+        (r#"{"id":"a\u0000"}"#, Reason::TemplateIllegalValue),
+        (r#"{"id":{}}"#, Reason::WrongType),
+        ("{}", Reason::MissingField),
+        (r#"{"id":1,"id":2}"#, Reason::DuplicateKey),
+    ];
+    for (payload, reason) in cases {
+        let expected = Outcome::quarantined("r", None, reason, "topic `x/{payload.id}/{tag}`");
+        assert_eq!(routed(&mut router, "a/b", payload)[0], expected, "{payload}");
+    }
+    let empty = routed(&mut router, "a/", r#"{"id":1}"#);
+    let reason = Reason::TemplateEmptyValue;
+    assert_eq!(
+        empty,
+        [
+            Outcome::quarantined("r", None, reason, "topic `x/{payload.id}/{tag}`"),
+            Outcome::quarantined("static", None, reason, "topic `y/{tag}`"),
+        ]
+    );
+}
+
+#[test]
+fn topics_beyond_the_limit_are_rejected() {
+    let mut router = Router::new(compile(W1));
+    let mut recorder = Recorder::new(router.plan().clone());
+    let deep = "a/".repeat(32) + "b";
+    assert_eq!(router.route(&message(&deep, b""), &mut recorder), Routed::Rejected(Reason::TopicTooDeep));
+    assert_eq!(router.stats().sources[0].rejected, 1);
+    assert!(router.stats().is_balanced() && recorder.outcomes.is_empty());
+}
+
+#[test]
+fn a_full_topic_table_changes_nothing_but_speed() {
+    let small = W1.replacen('{', r#"{"limits":{"topic_table_bytes":300000},"#, 1);
+    let (mut small, mut large) = (Router::new(compile(&small)), Router::new(compile(W1)));
+    for number in 0..20_000 {
+        let topic = format!("raw/a/l{}/p1/temp/t{number}", number % 7);
+        let payload = r#"{"value":1.5,"ts":1,"quality":"GOOD"}"#;
+        assert_eq!(routed(&mut small, &topic, payload), routed(&mut large, &topic, payload));
+    }
+    assert!(small.topics().memory_bytes() <= 300_000);
+    assert!(small.topics().untracked() > 10_000 && large.topics().untracked() == 0);
+    let bytes = large.topics().memory_bytes() / large.topics().len();
+    assert!(bytes <= 250, "{bytes} bytes per topic");
+}
+
+#[test]
+fn a_bare_scalar_counts_as_value_where_the_route_says_so() {
+    let spec = r#"{"sources":["plant"],"sinks":["s"],"routes":[{"name":"r","where":"payload.value > 1",
+      "steps":[{"scale":{"field":"value","factor":2},"from_scalar":true}],"to":[{"sink":"s"}]}]}"#;
+    let mut router = Router::new(compile(spec));
+    assert_eq!(routed(&mut router, "a", " 21.5 "), [Outcome::emitted("s", "a", r#"{"value":43.0}"#)]);
+    assert_eq!(routed(&mut router, "a", r#"{"value":4}"#), [Outcome::emitted("s", "a", r#"{"value":8}"#)]);
+    let injected = routed(&mut router, "a", r#"5,"value":1"#);
+    assert_eq!(injected, [Outcome::quarantined("r", None, Reason::TrailingBytes, "at byte 1")]);
+}
