@@ -78,3 +78,5 @@ impl std::fmt::Display for Reason {
         formatter.write_str(self.code())
     }
 }
+
+impl std::error::Error for Reason {}
