@@ -95,14 +95,18 @@ impl Scan {
 /// # Errors
 /// When the payload is no JSON within the limits. `out` then holds nothing of use, and may be used again.
 pub fn scan(payload: &[u8], paths: &PathSet, limits: &Limits, out: &mut Scan) -> Result<(), Fault> {
-    if payload.len() > limits.payload_bytes as usize {
-        return Err(Fault::new(Reason::PayloadTooLarge, limits.payload_bytes as usize));
+    // Positions are 32 bits wide.
+    let limit = limits.payload_bytes.min(u32::MAX - 8) as usize;
+    if payload.len() > limit {
+        return Err(Fault::new(Reason::PayloadTooLarge, limit));
     }
     out.tape.clear();
     out.cells.clear();
     out.cells.resize(paths.len(), Cell::Missing);
-    out.visited.clear();
-    out.visited.resize(paths.node_count(), false);
+    if paths.node_count() > 1 {
+        out.visited.clear();
+        out.visited.resize(paths.node_count(), false);
+    }
     let mut walk = Walk {
         cursor: Cursor::new(payload, limits, &mut out.stack),
         paths,
@@ -135,15 +139,25 @@ fn encoding_fault(payload: &[u8], fault: Fault) -> Fault {
 /// A range of a payload; payloads are bounded by a `u32` in [`Limits`].
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "no payload is longer than `Limits::payload_bytes`, a u32")]
-fn raw(start: usize, end: usize, kind: Kind) -> Raw {
+pub(super) fn raw(start: usize, end: usize, kind: Kind) -> Raw {
     Raw { start: start as u32, end: end as u32, kind }
 }
 
 #[inline(always)]
 fn fill(cells: &mut [Cell], slot: SlotId, value: Raw) {
     if let Some(cell) = cells.get_mut(usize::from(slot.0)) {
-        *cell = if matches!(cell, Cell::Missing) { Cell::Raw(value) } else { Cell::Duplicate };
+        if !matches!(cell, Cell::Missing) {
+            return mark_duplicate(cell);
+        }
+        *cell = Cell::Raw(value);
     }
+}
+
+/// Out of line, so that the common case is a plain store.
+#[cold]
+#[inline(never)]
+fn mark_duplicate(cell: &mut Cell) {
+    *cell = Cell::Duplicate;
 }
 
 struct Walk<'a> {
@@ -162,7 +176,7 @@ impl<'a> Walk<'a> {
         let kind = match token {
             b'{' => self.object::<true>(self.paths.root(), 0)?,
             b'[' => self.array(self.paths.root(), 0)?,
-            _ => self.cursor.value(0)?,
+            _ => self.cursor.any_value(0)?,
         };
         let end = self.cursor.at();
         self.cursor.token();
@@ -189,18 +203,20 @@ impl<'a> Walk<'a> {
             if token != b'"' {
                 return self.cursor.unexpected();
             }
-            let key_start = self.cursor.at() + 1;
             let key = self.cursor.key()?;
             let child = node.find(&key, &mut expected);
             let start = self.cursor.at();
-            let kind = match child {
+            let kind = match child.and_then(Child::node) {
                 None => self.cursor.value(depth + 1)?,
-                Some(child) => self.touched(child, depth + 1)?,
+                Some(node) => self.inner(node, depth + 1)?,
             };
+            let value = raw(start, self.cursor.at(), kind);
+            let slot = child.and_then(Child::slot);
+            if let Some(slot) = slot {
+                fill(self.cells, slot, value);
+            }
             if TOP {
-                let key_span = raw(key_start, key_start + key.text.len(), kind).span();
-                let value = raw(start, self.cursor.at(), kind);
-                let slot = child.and_then(Child::slot);
+                let key_span = raw(key.start, key.start + key.length, kind).span();
                 self.tape.push(Field { key: key_span, key_escaped: key.is_escaped, value, slot });
             }
             token = self.cursor.token();
@@ -225,10 +241,15 @@ impl<'a> Walk<'a> {
         let mut index = 0;
         loop {
             self.cursor.check_count(index + 1)?;
-            match wanted.next_if(|(position, _)| *position == index).and_then(|(_, child)| node.child(*child)) {
-                None => self.cursor.value(depth + 1)?,
-                Some(child) => self.touched(child, depth + 1)?,
+            let child = wanted.next_if(|(position, _)| *position == index).and_then(|(_, child)| node.child(*child));
+            let start = self.cursor.at();
+            let kind = match child.and_then(Child::node) {
+                None => self.cursor.any_value(depth + 1)?,
+                Some(node) => self.inner(node, depth + 1)?,
             };
+            if let Some(slot) = child.and_then(Child::slot) {
+                fill(self.cells, slot, raw(start, self.cursor.at(), kind));
+            }
             index += 1;
             let token = self.cursor.token();
             self.cursor.advance();
@@ -240,20 +261,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A value that a path names or goes through.
-    #[inline(always)]
-    fn touched(&mut self, child: &'a Child, depth: usize) -> Result<Kind, Fault> {
-        let start = self.cursor.at();
-        let kind = match child.node() {
-            None => self.cursor.value(depth)?,
-            Some(node) => self.inner(node, depth)?,
-        };
-        if let Some(slot) = child.slot() {
-            fill(self.cells, slot, raw(start, self.cursor.at(), kind));
-        }
-        Ok(kind)
-    }
-
     /// A value that paths go through. A second one under the same key makes all that lies below ambiguous.
     #[inline(never)]
     fn inner(&mut self, id: u16, depth: usize) -> Result<Kind, Fault> {
@@ -261,7 +268,7 @@ impl<'a> Walk<'a> {
         let kind = match self.cursor.token() {
             b'{' => self.object::<false>(node, depth)?,
             b'[' => self.array(node, depth)?,
-            _ => self.cursor.value(depth)?,
+            _ => self.cursor.any_value(depth)?,
         };
         if let Some(visited) = self.visited.get_mut(usize::from(id))
             && std::mem::replace(visited, true)

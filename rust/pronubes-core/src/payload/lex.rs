@@ -106,21 +106,23 @@ impl<'a> Cursor<'a> {
     pub(super) fn key(&mut self) -> Result<Key<'a>, Fault> {
         let start = self.at + 1;
         let first = swar::load_padded(self.bytes, start);
-        let length = swar::first_mark(swar::string_stops(first));
-        let is_escaped = if length < 8 && length <= self.text_limit && self.byte(start + length) == b'"' {
-            self.seen |= first;
-            self.at = start + length + 1;
-            false
+        self.seen |= first;
+        let mut key = Key { bytes: self.bytes, start, length: 0, prefix: first, is_escaped: false };
+        let mut end = start + 8;
+        if let Some(stops) = swar::string_stops(first) {
+            end = start + swar::first_mark(stops);
+            key.prefix = swar::below_first_mark(first, stops);
         } else {
-            self.string()? == Kind::EscapedText
-        };
-        let text = self.bytes.get(start..self.at - 1).unwrap_or_default();
+            end = self.long_text(end);
+        }
+        key.is_escaped = self.close_string(start, end)? == Kind::EscapedText;
+        key.length = self.at - 1 - start;
         if self.token() != b':' {
             return self.unexpected();
         }
         self.at += 1;
         self.token();
-        Ok(Key { text, prefix: swar::low_bytes(first, text.len()), is_escaped })
+        Ok(key)
     }
 
     /// A string; the cursor stands at its opening quote.
@@ -128,6 +130,12 @@ impl<'a> Cursor<'a> {
     pub(super) fn string(&mut self) -> Result<Kind, Fault> {
         let start = self.at + 1;
         let end = self.plain_text(start);
+        self.close_string(start, end)
+    }
+
+    /// The rest of a string from `end` on, where its plain text stops for the first time.
+    #[inline(always)]
+    fn close_string(&mut self, start: usize, end: usize) -> Result<Kind, Fault> {
         if self.byte(end) != b'"' {
             return self.string_with_escapes(start, end);
         }
@@ -140,15 +148,25 @@ impl<'a> Cursor<'a> {
 
     /// The end of a run of text without quote, backslash and control character.
     #[inline(always)]
-    fn plain_text(&mut self, mut at: usize) -> usize {
+    fn plain_text(&mut self, at: usize) -> usize {
+        let word = swar::load_padded(self.bytes, at);
+        self.seen |= word;
+        match swar::string_stops(word) {
+            Some(stops) => at + swar::first_mark(stops),
+            None => self.long_text(at + 8),
+        }
+    }
+
+    /// The same for text of more than eight bytes.
+    #[inline(never)]
+    fn long_text(&mut self, mut at: usize) -> usize {
         loop {
             let word = swar::load_padded(self.bytes, at);
             self.seen |= word;
-            let stops = swar::string_stops(word);
-            if stops != 0 {
-                return at + swar::first_mark(stops);
+            match swar::string_stops(word) {
+                Some(stops) => return at + swar::first_mark(stops),
+                None => at += 8,
             }
-            at += 8;
         }
     }
 
@@ -200,8 +218,13 @@ impl<'a> Cursor<'a> {
     /// A number; the cursor stands at its sign or first digit.
     #[inline(always)]
     pub(super) fn number(&mut self) -> Result<Kind, Fault> {
-        let mut at = self.at + usize::from(self.byte(self.at) == b'-');
-        if self.byte(at) == b'0' {
+        let mut at = self.at;
+        let mut first = self.byte(at);
+        if first == b'-' {
+            at += 1;
+            first = self.byte(at);
+        }
+        if first == b'0' {
             at += 1;
             if self.byte(at).is_ascii_digit() {
                 return Err(Fault::new(Reason::InvalidJson, at));
@@ -209,34 +232,43 @@ impl<'a> Cursor<'a> {
         } else {
             at = self.digits(at)?;
         }
-        let next = self.byte(at);
-        if next != b'.' && next | 0x20 != b'e' {
-            self.at = at;
-            return Ok(Kind::Integer);
-        }
-        if next == b'.' {
+        let mut kind = Kind::Integer;
+        if self.byte(at) == b'.' {
             at = self.digits(at + 1)?;
+            kind = Kind::Decimal;
         }
         if self.byte(at) | 0x20 == b'e' {
             at += 1 + usize::from(matches!(self.byte(at + 1), b'+' | b'-'));
             at = self.digits(at)?;
+            kind = Kind::Decimal;
         }
         self.at = at;
-        Ok(Kind::Decimal)
+        Ok(kind)
     }
 
     /// The end of one or more digits.
     #[inline(always)]
     fn digits(&self, start: usize) -> Result<usize, Fault> {
-        let mut at = start;
+        // Two words hold any time in milliseconds; longer runs are rare.
+        let end = match swar::non_digits(swar::load_padded(self.bytes, start)) {
+            Some(marks) => start + swar::first_mark(marks),
+            None => match swar::non_digits(swar::load_padded(self.bytes, start + 8)) {
+                Some(marks) => start + 8 + swar::first_mark(marks),
+                None => self.long_digits(start + 16),
+            },
+        };
+        if end == start { Err(Fault::new(Reason::InvalidJson, end)) } else { Ok(end) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn long_digits(&self, mut at: usize) -> usize {
         loop {
-            let count = swar::first_mark(swar::non_digits(swar::load_padded(self.bytes, at)));
-            at += count;
-            if count < 8 {
-                break;
+            match swar::non_digits(swar::load_padded(self.bytes, at)) {
+                Some(marks) => return at + swar::first_mark(marks),
+                None => at += 8,
             }
         }
-        if at == start { Err(Fault::new(Reason::InvalidJson, at)) } else { Ok(at) }
     }
 
     #[inline(always)]
@@ -270,6 +302,12 @@ impl<'a> Cursor<'a> {
             b'[' => self.container(depth).map(|()| Kind::Array),
             _ => self.scalar(),
         }
+    }
+
+    /// The same as [`Cursor::value`], for places where speed matters less than the size of the code.
+    #[inline(never)]
+    pub(super) fn any_value(&mut self, depth: usize) -> Result<Kind, Fault> {
+        self.value(depth)
     }
 
     /// An object or array with all that is in it.

@@ -60,7 +60,7 @@ impl PathSetBuilder {
                 node = enter(&mut nodes, node, parent)?;
             }
             let child = find_or_add(&mut nodes, node, last);
-            nodes[node].children[child].slot = slot;
+            nodes[node].children[child].slot = Some(SlotId(slot));
         }
         finish(&mut nodes);
         Ok(PathSet { nodes: nodes.into(), paths: self.paths.into(), root_slot })
@@ -70,12 +70,13 @@ impl PathSetBuilder {
 /// The node below `key` of a node, made if need be.
 fn enter(nodes: &mut Vec<Node>, node: usize, key: &str) -> Result<usize, TooManyPaths> {
     let child = find_or_add(nodes, node, key);
-    if nodes[node].children[child].node == NONE {
-        let id = u16::try_from(nodes.len()).ok().filter(|id| *id != NONE).ok_or(TooManyPaths)?;
-        nodes[node].children[child].node = id;
-        nodes.push(Node::default());
+    if let Some(id) = nodes[node].children[child].node {
+        return Ok(usize::from(id));
     }
-    Ok(usize::from(nodes[node].children[child].node))
+    let id = u16::try_from(nodes.len()).map_err(|_| TooManyPaths)?;
+    nodes[node].children[child].node = Some(id);
+    nodes.push(Node::default());
+    Ok(usize::from(id))
 }
 
 fn find_or_add(nodes: &mut [Node], node: usize, key: &str) -> usize {
@@ -93,7 +94,7 @@ fn finish(nodes: &mut [Node]) {
             .children
             .iter()
             .flat_map(|child| {
-                let deeper = nodes.get(usize::from(child.node)).map(|node| node.below.clone()).unwrap_or_default();
+                let deeper = child.node.map(|node| nodes[usize::from(node)].below.clone()).unwrap_or_default();
                 child.slot().into_iter().chain(deeper)
             })
             .collect();
@@ -193,9 +194,11 @@ pub(super) struct Node {
 #[derive(Clone, Debug)]
 pub(super) struct Child {
     prefix: u64,
-    length: u32,
-    slot: u16,
-    node: u16,
+    /// The last eight bytes, as a word.
+    suffix: u64,
+    length: usize,
+    slot: Option<SlotId>,
+    node: Option<u16>,
     index: Option<u32>,
     key: Box<[u8]>,
 }
@@ -203,11 +206,22 @@ pub(super) struct Child {
 /// A key as it stands in a payload.
 #[derive(Clone, Copy)]
 pub(super) struct Key<'a> {
-    /// Its text without quotes.
-    pub(super) text: &'a [u8],
-    /// Its first eight bytes, zero beyond its end.
+    /// The payload.
+    pub(super) bytes: &'a [u8],
+    /// Where its text starts, after the quote.
+    pub(super) start: usize,
+    /// Bytes of its text, as written.
+    pub(super) length: usize,
+    /// Its first eight bytes, zero beyond its end; of no use with escapes.
     pub(super) prefix: u64,
     pub(super) is_escaped: bool,
+}
+
+impl<'a> Key<'a> {
+    /// Its text without quotes.
+    fn text(&self) -> &'a [u8] {
+        self.bytes.get(self.start..self.start + self.length).unwrap_or_default()
+    }
 }
 
 impl Node {
@@ -224,10 +238,12 @@ impl Node {
             *expected += 1;
             return Some(child);
         }
-        if self.lengths & length_bit(key.text.len()) == 0 && !key.is_escaped {
+        if self.lengths & length_bit(key.length) == 0 && !key.is_escaped {
             return None;
         }
-        let found = self.find_anywhere(key)?;
+        // A copy, so that the key itself can stay in registers.
+        let key = *key;
+        let found = self.find_anywhere(&key)?;
         *expected = found + 1;
         self.children.get(found)
     }
@@ -235,12 +251,12 @@ impl Node {
     #[inline(never)]
     fn find_anywhere(&self, key: &Key<'_>) -> Option<usize> {
         if key.is_escaped {
-            return self.children.iter().position(|child| text::equals_escaped(key.text, &child.key));
+            return self.children.iter().position(|child| text::equals_escaped(key.text(), &child.key));
         }
         if self.children.len() < BISECT_FROM {
             return self.children.iter().position(|child| child.is(key));
         }
-        let wanted = (key.text.len(), key.prefix, key.text);
+        let wanted = (key.length, key.prefix, key.text());
         let at = self.order.binary_search_by(|at| self.children[*at as usize].order().cmp(&wanted)).ok()?;
         self.order.get(at).map(|child| *child as usize)
     }
@@ -251,9 +267,10 @@ impl Child {
         let bytes = key.as_bytes();
         Self {
             prefix: swar::load_padded(bytes, 0),
-            length: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
-            slot: NONE,
-            node: NONE,
+            suffix: swar::load_padded(bytes, bytes.len().saturating_sub(8)),
+            length: bytes.len(),
+            slot: None,
+            node: None,
             index: array_index(key),
             key: bytes.into(),
         }
@@ -262,24 +279,31 @@ impl Child {
     #[inline(always)]
     fn is(&self, key: &Key<'_>) -> bool {
         self.prefix == key.prefix
-            && self.length as usize == key.text.len()
+            && self.length == key.length
             && !key.is_escaped
-            && (key.text.len() <= 8 || *self.key == *key.text)
+            && (key.length <= 8 || self.is_long(key.bytes, key.start, key.length))
+    }
+
+    /// The rest of a long key: its last eight bytes first, since the names of tags mostly differ at their ends.
+    #[inline(never)]
+    fn is_long(&self, bytes: &[u8], start: usize, length: usize) -> bool {
+        swar::load_padded(bytes, start + length - 8) == self.suffix
+            && (length <= 16 || bytes.get(start..start + length) == Some(&*self.key))
     }
 
     fn order(&self) -> (usize, u64, &[u8]) {
-        (self.key.len(), self.prefix, &self.key)
+        (self.length, self.prefix, &self.key)
     }
 
     #[inline(always)]
     pub(super) fn slot(&self) -> Option<SlotId> {
-        if self.slot == NONE { None } else { Some(SlotId(self.slot)) }
+        self.slot
     }
 
     /// The node below, where paths go on.
     #[inline(always)]
     pub(super) fn node(&self) -> Option<u16> {
-        if self.node == NONE { None } else { Some(self.node) }
+        self.node
     }
 }
 

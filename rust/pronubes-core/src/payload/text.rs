@@ -107,13 +107,17 @@ pub fn write(out: &mut Vec<u8>, text: &str) {
     let mut at = 0;
     while at < bytes.len() {
         // Beyond the end the word has zeros, which count as control characters.
-        let stops = swar::string_stops(swar::load_padded(bytes, at));
-        at += swar::first_mark(stops);
-        if stops != 0 && at < bytes.len() {
-            out.extend_from_slice(&bytes[copied..at]);
-            write_escape(out, bytes[at]);
-            at += 1;
-            copied = at;
+        match swar::string_stops(swar::load_padded(bytes, at)) {
+            None => at += 8,
+            Some(stops) => {
+                at += swar::first_mark(stops);
+                if at < bytes.len() {
+                    out.extend_from_slice(&bytes[copied..at]);
+                    write_escape(out, bytes[at]);
+                    at += 1;
+                    copied = at;
+                }
+            }
         }
     }
     out.extend_from_slice(&bytes[copied..]);
