@@ -1,6 +1,7 @@
 //! Payloads: how the bytes are read and written.
 
 pub mod cell;
+pub mod document;
 pub mod json;
 mod lex;
 pub mod limits;
@@ -14,6 +15,7 @@ pub mod text;
 pub mod write;
 
 pub use cell::{Cell, Kind, LiteralId, Raw, SlotId, Span, TextArena};
+pub use document::{Document, NodeId, Taken, Value};
 pub use json::{Field, Scan, scan};
 pub use limits::{Fault, Limits};
 pub use literals::{Literal, Literals};
