@@ -118,7 +118,8 @@ class _Group:
     def __init__(self, interval_s: float, tags: Sequence[Tag], topics: Sequence[str], most_gap: int) -> None:
         self.interval_s = interval_s
         self.blocks = plan_blocks(tags, most_gap=most_gap)
-        self.due_s = 0.0
+        self.due_s: float | None = None
+        self.fault: str | None = None
         place = {tag.name: topic for tag, topic in zip(tags, topics, strict=True)}
         ordered = [tag for block in self.blocks for tag in block.tags]
         self.topics = [place[tag.name] for tag in ordered]
@@ -135,7 +136,6 @@ class ModbusSource:
         self._groups: list[_Group] = []
         self._lost: str | None = None
         self._has_told_bad = False
-        self._is_well = True
 
     async def open(self) -> None:
         """Connect. A device that is not there is told once as `BAD` values, then as `NotConnected`.
@@ -187,12 +187,13 @@ class ModbusSource:
         """
         if self._lost is not None:
             return self._tell_lost(self._lost)
-        group = min(self._groups, key=lambda candidate: candidate.due_s)
         loop = asyncio.get_running_loop()
-        if (wait_s := group.due_s - loop.time()) > 0:
-            await asyncio.sleep(wait_s)
+        now_s = loop.time()
+        due_s, _, group = min((now_s if one.due_s is None else one.due_s, number, one) for number, one in enumerate(self._groups))
+        if due_s > now_s:
+            await asyncio.sleep(due_s - now_s)
         # A poll that took longer than its interval is not made up for: the device has enough to do.
-        group.due_s = max(group.due_s + group.interval_s, loop.time())
+        group.due_s = max(due_s + group.interval_s, loop.time())
         return await self._poll(group)
 
     def _tell_lost(self, why: str) -> SourceBatch:
@@ -214,7 +215,7 @@ class ModbusSource:
                 value = decode(tag, block, answer) if answer is not None else None
                 values.append(value)
                 qualities.append("BAD" if value is None else "GOOD")
-        self._tell(fault)
+        self._tell(group, fault)
         self._has_told_bad = False
         return self._batch(group.topics, values, qualities, group.units)
 
@@ -244,12 +245,13 @@ class ModbusSource:
             return None, self._lost
         return answer, None
 
-    def _tell(self, fault: str | None) -> None:
-        if fault is not None and self._is_well:
+    def _tell(self, group: _Group, fault: str | None) -> None:
+        was_well = all(one.fault is None for one in self._groups)
+        if fault is not None and group.fault is None:
             emit(events.DeviceFault(source=self._context.name, address=self._options.endpoint() or "", error=fault))
-        elif fault is None and not self._is_well:
+        group.fault = fault
+        if not was_well and all(one.fault is None for one in self._groups):
             emit(events.DeviceWell(source=self._context.name, address=self._options.endpoint() or ""))
-        self._is_well = fault is None
 
     def _batch(
         self, topics: Sequence[str], values: Sequence[float | int | bool | None], qualities: Sequence[str], units: Sequence[str | None]
