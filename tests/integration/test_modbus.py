@@ -119,7 +119,7 @@ async def odd_device(answer):
 ODD_ANSWERS = {
     "none at all": lambda _request: None,
     "another transaction's": lambda request: bytes([request[0] ^ 0xFF, request[1]]) + b"\0\0\0\5\1\3\2\0\7",
-    "too few registers": lambda request: request[:2] + b"\0\0\0\5\1" + request[7:8] + b"\2\0\7",
+    "nothing in it": lambda request: request[:2] + b"\0\0\0\3\1" + request[7:8] + b"\0",
     "noise": lambda _request: b"\xff" * 40,
 }
 
