@@ -47,7 +47,9 @@ def make_source(context, port, **options):
 
 
 def as_dict(batch):
-    return {topic: (value, quality, unit) for topic, value, quality, unit in zip(batch.topics, batch.values, batch.qualities, batch.units, strict=True)}
+    return {
+        topic: (value, quality, unit) for topic, value, quality, unit in zip(batch.topics, batch.values, batch.qualities, batch.units, strict=True)
+    }
 
 
 async def test_values_of_another_code_bases_server(server, context):

@@ -1,33 +1,18 @@
-"""What a node is made from: the compiled specification and one connector object per configured source and sink."""
+"""What a node is made from: the compiled specification and the sources and sinks of a configuration."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pronubes.connectors.options import SinkConnector, SinkOptions, SourceConnector, SourceOptions
+    from pronubes.config.load import Loaded
+    from pronubes.config.model import Sink, Source
 
-__all__ = ["NodePlan", "PlannedSink", "PlannedSource"]
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedSource:
-    """One source: its connector and its options."""
-
-    connector: SourceConnector[Any]  # Any: each connector has options of its own
-    options: SourceOptions
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedSink:
-    """One sink: its connector and its options."""
-
-    connector: SinkConnector[Any]  # Any: each connector has options of its own
-    options: SinkOptions
+__all__ = ["NodePlan", "compile_plan", "load_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +31,7 @@ class NodePlan:
         hooks: `module:function` of each hook, by its number in `spec`, with its time budget in seconds.
         quarantine_size: How many bytes of bad messages are kept.
         quarantine_age_s: How long they are kept, in seconds.
-        path: The configuration file; None when it came from a dict.
+        path: The configuration file, as it was named.
     """
 
     name: str
@@ -54,10 +39,48 @@ class NodePlan:
     data_dir: Path
     spec: bytes
     node: bytes = field(repr=False)
-    sources: Mapping[str, PlannedSource]
-    sinks: Mapping[str, PlannedSink]
+    sources: Mapping[str, Source]
+    sinks: Mapping[str, Sink]
     routes: tuple[str, ...]
     hooks: tuple[tuple[str, float], ...] = ()
     quarantine_size: int = 2**30
     quarantine_age_s: float = 7 * 86_400.0
-    path: Path | None = None
+    path: str = ""
+
+
+def load_plan(path: str | Path) -> NodePlan:
+    """Read and compile a configuration file. The engine's own findings come when it takes the plan.
+
+    Raises:
+        ConfigurationError: The file has errors, or a secret is not available; all of them.
+    """
+    from pronubes.config.load import load
+
+    return compile_plan(load(path), path=str(path))
+
+
+def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
+    """Compile a checked configuration.
+
+    Raises:
+        ConfigurationError: A secret is not available; all of them.
+    """
+    from pronubes.config.compile import compile_node, compile_router, refuse_errors
+
+    compiled = compile_router(loaded)
+    refuse_errors(compiled)
+    configuration = loaded.configuration
+    return NodePlan(
+        name=configuration.name,
+        base_dir=loaded.base_dir,
+        data_dir=loaded.data_dir,
+        spec=compiled.spec,
+        node=compile_node(loaded),
+        sources=configuration.sources,
+        sinks=configuration.sinks,
+        routes=tuple(configuration.routes),
+        hooks=compiled.hooks,
+        quarantine_size=configuration.quarantine.size,
+        quarantine_age_s=configuration.quarantine.age,
+        path=path,
+    )

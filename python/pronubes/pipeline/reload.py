@@ -16,8 +16,9 @@ from pronubes.telemetry import emit, events
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pronubes.config.model import Sink, Source
     from pronubes.pipeline.node import Node
-    from pronubes.pipeline.plan import NodePlan, PlannedSink, PlannedSource
+    from pronubes.pipeline.plan import NodePlan
 
 __all__ = ["reload"]
 
@@ -54,7 +55,7 @@ async def reload(node: Node, plan: NodePlan) -> None:
     started = len(_gone(plan.sources, old.sources)) + len(_gone(plan.sinks, old.sinks))
     emit(
         events.Reloaded(
-            path=str(plan.path or ""),
+            path=plan.path,
             routes=len(plan.routes),
             kept=total - started,
             started=started,
@@ -64,7 +65,7 @@ async def reload(node: Node, plan: NodePlan) -> None:
     )
 
 
-def _gone(old: Mapping[str, PlannedSource] | Mapping[str, PlannedSink], new: Mapping[str, PlannedSource] | Mapping[str, PlannedSink]) -> list[str]:
+def _gone(old: Mapping[str, Source] | Mapping[str, Sink], new: Mapping[str, Source] | Mapping[str, Sink]) -> list[str]:
     """Name what is in `old` and not, or not the same, in `new`."""
     return [name for name, planned in old.items() if new.get(name) != planned]
 

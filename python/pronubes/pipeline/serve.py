@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 
-async def serve(load: Callable[[], NodePlan], *, grace_s: float) -> None:
+async def serve(load: Callable[[], NodePlan], *, first: NodePlan, grace_s: float) -> None:
     """Run a node until a signal ends it, or every source has ended.
 
     Args:
-        load: Reads and compiles the configuration; called at once, and on a thread at each SIGHUP.
+        load: Reads and compiles the configuration; called on a thread at each SIGHUP.
+        first: The plan to begin with.
         grace_s: How long an end waits for what is under way, in seconds.
 
     Raises:
-        ConfigurationError: The configuration has errors (at the start only; at a reload they are logged).
-        PronubesError: A hook cannot be loaded, a secret is missing.
+        HookUnavailable: A hook cannot be loaded (at the start; at a reload that is logged and the old configuration goes on).
     """
-    node = Node(load(), grace_s=grace_s)
+    node = Node(first, grace_s=grace_s)
     loop = asyncio.get_running_loop()
     wanted = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -65,10 +65,9 @@ async def _reload_when(wanted: asyncio.Event, node: Node, load: Callable[[], Nod
     while True:
         await wanted.wait()
         wanted.clear()
-        path = str(node.plan.path or "")
         try:
             await reload(node, await asyncio.to_thread(load))
         except ConfigurationError as error:
-            emit(events.ReloadRefused(path=path, errors=len(error.diagnostics), first=str(error.diagnostics[0])))
+            emit(events.ReloadRefused(path=node.plan.path, errors=len(error.diagnostics), first=str(error.diagnostics[0])))
         except (PronubesError, ValueError) as error:
-            emit(events.ReloadRefused(path=path, errors=1, first=str(error)))
+            emit(events.ReloadRefused(path=node.plan.path, errors=1, first=str(error)))

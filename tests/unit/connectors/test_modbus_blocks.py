@@ -26,8 +26,19 @@ def registers(data: bytes, order: str) -> list[int]:
 
 
 @pytest.mark.parametrize("order", ["ABCD", "CDAB", "BADC", "DCBA"])
-@pytest.mark.parametrize(("kind", "value"), [("int16", -2), ("uint16", 65_533), ("int32", -100_000), ("uint32", 4_000_000_000), ("int64", -(2**40)),
-                                             ("uint64", 2**63 + 5), ("float32", 21.5), ("float64", 1e-9)])
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("int16", -2),
+        ("uint16", 65_533),
+        ("int32", -100_000),
+        ("uint32", 4_000_000_000),
+        ("int64", -(2**40)),
+        ("uint64", 2**63 + 5),
+        ("float32", 21.5),
+        ("float64", 1e-9),
+    ],
+)
 def test_every_type_in_every_order(kind, value, order):
     tag = Tag("x", "holding", 5, kind, order=order)
     block = Block(1, "holding", 3, 10, (tag,))
@@ -41,7 +52,9 @@ def test_orders_are_told_apart():
         "ABCD": [0x0102, 0x0304], "CDAB": [0x0304, 0x0102], "BADC": [0x0201, 0x0403], "DCBA": [0x0403, 0x0201]}  # fmt: skip
 
 
-@pytest.mark.parametrize(("raw", "scale", "offset", "value"), [(3, 0.1, 0.0, 0.3), (213, 0.1, -40.0, -18.7), (7, 2.0, 0.0, 14.0), (1, None, 0.5, 1.5)])
+@pytest.mark.parametrize(
+    ("raw", "scale", "offset", "value"), [(3, 0.1, 0.0, 0.3), (213, 0.1, -40.0, -18.7), (7, 2.0, 0.0, 14.0), (1, None, 0.5, 1.5)]
+)
 def test_scaled_integers_have_no_rounding_dust(raw, scale, offset, value):
     tag = Tag("x", "holding", 0, "uint16", scale=scale, offset=offset)
     assert decode(tag, Block(1, "holding", 0, 1, (tag,)), [raw]) == value
