@@ -99,7 +99,7 @@ class Timestamp(StrictModel):
 
     field: FieldPath
     """The time."""
-    from_: TimeFormat | Literal["source", "received"] = Field(alias="from")
+    from_: Literal["iso8601", "unix_s", "unix_ms", "unix_us", "unix_ns", "source", "received"] = Field(alias="from")
     """How it is written. `source` is the time that the source gave, `received` the time of receipt; the field is then only written."""
     to: TimeFormat
     """How it is to be written."""

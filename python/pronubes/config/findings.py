@@ -99,7 +99,7 @@ def _finding(facts: Any, values: Any) -> Finding:  # Any: pydantic's error detai
 
 def _refused(path: Path, context: Mapping[str, Any]) -> Finding:
     field = context.get("field")
-    below = tuple(field.split(".")) if field else ()
+    below = tuple(int(part) if part.isdecimal() else part for part in field.split(".")) if field else ()
     return Finding(
         code="refused",
         path=path + below,
@@ -141,10 +141,10 @@ _EXPECTED = {
 }
 
 _BOUNDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "greater_than": lambda context: f"more than {context['gt']:g}",
-    "greater_than_equal": lambda context: f"{context['ge']:g} or more",
-    "less_than": lambda context: f"less than {context['lt']:g}",
-    "less_than_equal": lambda context: f"{context['le']:g} or less",
+    "greater_than": lambda context: f"more than {_number(context['gt'])}",
+    "greater_than_equal": lambda context: f"{_number(context['ge'])} or more",
+    "less_than": lambda context: f"less than {_number(context['lt'])}",
+    "less_than_equal": lambda context: f"{_number(context['le'])} or less",
     "too_short": lambda context: f"{context['min_length']} or more entries",
     "too_long": lambda context: f"{context['max_length']} entries or fewer",
     "string_too_short": lambda context: f"{context['min_length']} or more characters",
@@ -154,11 +154,24 @@ _BOUNDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
+_PATTERNS = {
+    "^[A-Za-z_][A-Za-z0-9_-]": ("This is not a name.", "letters, digits, `_` and `-`, not starting with a digit or `-`; at most 64"),
+    "^[A-Za-z_][A-Za-z0-9_.]*:": ("This is not the name of a function.", "`module:function`"),
+    "^([0-9]|[1-5]": ("This is not the number of a bit.", "a whole number from 0 to 63"),
+}
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:g}"
+
+
 def _sentence(kind: str, context: Mapping[str, Any], message: str) -> tuple[str, str | None]:
     if kind in _EXPECTED:
         return "The value has the wrong type.", _EXPECTED[kind]
-    if kind == "string_pattern_mismatch" and context["pattern"].startswith("^[A-Za-z_][A-Za-z0-9_-]"):
-        return "This is not a name.", "letters, digits, `_` and `-`, not starting with a digit or `-`; at most 64"
+    if kind == "string_pattern_mismatch":
+        known = next((known for begin, known in _PATTERNS.items() if context["pattern"].startswith(begin)), None)
+        if known is not None:
+            return known
     if kind in _BOUNDS:
         return "The value is not allowed.", _BOUNDS[kind](context)
     return f"{message}.", None
@@ -167,6 +180,8 @@ def _sentence(kind: str, context: Mapping[str, Any], message: str) -> tuple[str,
 def _hint(kind: str, value: Any, context: Mapping[str, Any], *, is_key: bool) -> str | None:
     if kind == "string_type" and isinstance(value, bool | int | float) and not is_key:
         return f'Quote it: `"{str(value).lower() if isinstance(value, bool) else value}"`.'
+    if kind == "literal_error" and isinstance(value, str) and value in context["expected"] and value.isdecimal():
+        return "Remove the quotes."
     if kind == "literal_error" and isinstance(value, str):
         return did_you_mean(value, [word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")])
     if kind == "bool_type" and isinstance(value, str) and value.lower() in {"yes", "no", "on", "off", "y", "n"}:

@@ -136,7 +136,9 @@ def _check(values: dict[str, Any], places: Places, base_dir: Path, problems: lis
     if configuration is not None:
         problems += unresolved(configuration)
     if problems or before or configuration is None:
-        diagnostics = [*(before or ()), *(places.diagnostic(finding) for finding in problems)]
+        known_places = [diagnostic.position for diagnostic in before or ()]
+        following = [places.diagnostic(finding) for finding in problems if places.position_of_value(finding.path) not in known_places]
+        diagnostics = [*(before or ()), *following]
         raise ConfigurationError(in_order(diagnostics))
     return Loaded(configuration, values, base_dir, places)
 
@@ -191,7 +193,8 @@ def _nothings(value: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     """List keys without a value, where a value is not a literal that may be null."""
     if value is None:
         if not _may_be_null(path):
-            yield Finding(code="no_value", path=path, message=f"`{path[-1]}` has no value." if path else "There is no value.")
+            what = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "This entry"
+            yield Finding(code="no_value", path=path, message=f"{what} has no value.")
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _nothings(item, (*path, key))

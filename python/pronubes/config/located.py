@@ -113,6 +113,8 @@ class Document:
         """
         node, key = self.root, None
         for depth, part in enumerate(path):
+            if part == 0 and node is not None and node.kind != "sequence":
+                continue  # a single value may stand where a list is meant
             entry = node.get(part) if node is not None else None
             if entry is None:
                 return node, key, depth
@@ -138,6 +140,7 @@ class _LocatedBuilder:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._count = 0
+        self._open_flows: list[Node] = []
 
     def build(self) -> None:
         try:
@@ -189,11 +192,11 @@ class _LocatedBuilder:
         return self._scalar(event)
 
     def _mapping(self, start: Any, events: Iterator[Any], depth: int) -> Node:
-        node = _node("mapping", start)
+        node = self._opened(_node("mapping", start))
         seen: dict[str, Node] = {}
         for event in events:
             if isinstance(event, MappingEndEvent):
-                node.end = _end(event)
+                self._closed(node, event)
                 break
             key = self._value(event, events, depth)
             if key.kind != "scalar":
@@ -207,13 +210,23 @@ class _LocatedBuilder:
         return node
 
     def _sequence(self, start: Any, events: Iterator[Any], depth: int) -> Node:
-        node = _node("sequence", start)
+        node = self._opened(_node("sequence", start))
         for event in events:
             if isinstance(event, SequenceEndEvent):
-                node.end = _end(event)
+                self._closed(node, event)
                 break
             node.entries.append((None, self._value(event, events, depth)))
         return node
+
+    def _opened(self, node: Node) -> Node:
+        if node.is_flow:
+            self._open_flows.append(node)
+        return node
+
+    def _closed(self, node: Node, event: Any) -> None:
+        node.end = _end(event)
+        if node.is_flow:
+            self._open_flows.pop()
 
     def _scalar(self, event: Any) -> Node:
         node = _node("scalar", event)
@@ -252,12 +265,11 @@ class _LocatedBuilder:
     def _no_yaml(self, error: yaml.MarkedYAMLError) -> None:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
-        text = self._document.line(line)
-        opened = error.context_mark
-        if opened is not None and ("flow" in (error.context or "") or "quoted" in (error.context or "")) and opened.line != line:
-            line, column = opened.line, opened.column
-            text = self._document.line(line)
-        advice = advise(text, error.problem or "it cannot be read")
+        if self._open_flows and self._open_flows[0].start[0] != line:
+            line, column = self._open_flows[0].start
+        elif error.context_mark is not None and "quoted" in (error.context or "") and error.context_mark.line != line:
+            line, column = error.context_mark.line, error.context_mark.column
+        advice = advise(self._document.line(line), error.problem or "it cannot be read")
         self._document.problems.append(
             Diagnostic(code="no_yaml", message=advice.message, file=self._document.file, position=Position(line + 1, column + 1), hint=advice.hint)
         )

@@ -75,12 +75,13 @@ def _in_flow(source: str, node: Node, offset: int) -> int:
             continue
         if quote == '"' and source[at] == "\\":
             length = _escape(source, at)
-            done += 0 if source[at + 1 : at + 2] in "\r\n" else 1
+            done += 0 if source[at + 1 : at + 2] in ("\n", "\r") else 1
             at += length
             continue
         at += 2 if quote == "'" and source.startswith("''", at) else 1
         done += 1
-    return at
+    is_continued = quote == '"' and source[at : at + 1] == "\\" and source[at + 1 : at + 2] in ("\n", "\r")
+    return at + _escape(source, at) if is_continued else at
 
 
 def _escape(source: str, at: int) -> int:

@@ -58,6 +58,11 @@ class Places:
             is_secret=finding.is_secret,
         )
 
+    def position_of_value(self, path: tuple[str | int, ...]) -> Position | None:
+        """Return where the value at a path stands, not its key; None when it stands nowhere."""
+        node, _, depth = self.document.find(path) if self.document is not None else (None, None, 0)
+        return self.document.position(node) if self.document is not None and node is not None and depth == len(path) else None
+
     def _nodes(self, finding: Finding) -> tuple[Node | None, Node | None]:
         if self.document is None:
             return None, None

@@ -67,7 +67,7 @@ def _by_value(label: str, value: str) -> Advice | None:
         return Advice(f"A plain value cannot start with `{first}`.", write)
     if first in "\"'" and _CLOSED_QUOTE.fullmatch(value):
         return Advice("Something follows the closing quote.", write)
-    if first == "{" and not value.endswith("}"):
+    if first == "{" and _closes_early(value):
         return Advice("A plain value cannot start with `{`: YAML takes it for a mapping.", write)
     if first in "{[" and _has_bare_specials(value):
         return Advice("A value inside of `{...}` or `[...]` is not what it seems.", _FLOW_HINT)
@@ -76,15 +76,25 @@ def _by_value(label: str, value: str) -> Advice | None:
     return None
 
 
+def _closes_early(value: str) -> bool:
+    """Tell a mapping that ends before the value does: `{area}/x`."""
+    depth = 0
+    for position, character in enumerate(value):
+        depth += (character == "{") - (character == "}")
+        if depth == 0:
+            return bool(value[position + 1 :].split(" #", maxsplit=1)[0].strip())
+    return False
+
+
 def _has_bare_specials(value: str) -> bool:
     bare = re.sub(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'", "", value)
     return re.search(r"\S\{|[^\s:,\[{]\s*\[|\s#|,\s*#|\[#|\}[^\s,\]}]", bare) is not None
 
 
 def _general_hint(problem: str) -> str:
-    if "did not find expected key" in problem or "block end" in problem:
+    if any(words in problem for words in ("did not find expected key", "block end", "mapping values")):
         return "Look at the indentation: keys of one mapping start in the same column."
-    if "expected ',' or" in problem:
+    if "expected ',' or" in problem or "expected node content" in problem:
         return f"A bracket is not closed. {_FLOW_HINT}"
     if "end of stream" in problem:
         return "A quote is not closed."
