@@ -1,0 +1,157 @@
+"""Suites that every connector passes.
+
+Derive a test class, say how to make the connector, and pytest does the rest:
+
+class TestMySink(SinkConformance):
+def make_sink(self, context): return MySink(MyOptions(path="out"), context)
+def delivered(self, context): return [...]        # what the other side has: (topic, payload) in order
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from pronubes.connectors.base import EndOfInput, Settlement, WriteResult
+from pronubes.testing.batches import ListBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pronubes.connectors.base import BatchSink, BatchSource, ConnectorContext
+
+__all__ = ["SinkConformance", "SourceConformance"]
+
+CLOSE_WITHIN_S = 5.0
+
+
+def _messages(first: int, count: int) -> list[tuple[str, bytes]]:
+    return [
+        (f"site/line{number % 3}/tag{number % 7}", b'{"value":%d,"timestamp_ms":%d}' % (number, 1000 + number))
+        for number in range(first, first + count)
+    ]
+
+
+class SinkConformance:
+    """What every `BatchSink` does. Needs a fixture `context` that gives a `ConnectorContext` in a folder of its own."""
+
+    def make_sink(self, context: ConnectorContext) -> BatchSink:
+        """Make the sink under test."""
+        raise NotImplementedError
+
+    def delivered(self, context: ConnectorContext) -> Sequence[Any]:  # Any: whatever identifies a message on the other side
+        """Return what the other side has, in order; equal messages give equal items."""
+        raise NotImplementedError
+
+    async def test_batches_arrive_whole_and_in_order(self, context: ConnectorContext) -> None:
+        """Write batches of several sizes; everything is there, in order, once."""
+        sink = self.make_sink(context)
+        await sink.open()
+        first = 0
+        for count in (1, 2, 100, 1000):
+            result = await sink.write(ListBatch(_messages(first, count)))
+            if result != WriteResult():
+                raise AssertionError(f"A write of good messages gave {result}.")
+            first += count
+        await sink.close()
+        self._expect(context, first)
+
+    async def test_it_goes_on_after_a_reopen(self, context: ConnectorContext) -> None:
+        """Close and open between batches; nothing is lost or doubled."""
+        sink = self.make_sink(context)
+        for turn in range(3):
+            await sink.open()
+            await sink.write(ListBatch(_messages(turn * 10, 10)))
+            await sink.close()
+        self._expect(context, 30)
+
+    async def test_a_new_process_goes_on(self, context: ConnectorContext) -> None:
+        """Write with one object, then with another: what is there stays."""
+        for turn in range(2):
+            sink = self.make_sink(context)
+            await sink.open()
+            await sink.write(ListBatch(_messages(turn * 10, 10)))
+            await sink.close()
+        self._expect(context, 20)
+
+    async def test_odd_payloads_are_taken(self, context: ConnectorContext) -> None:
+        """Text, numbers, arrays, nothing, bytes that are no text: a sink takes them or refuses each by index, and raises nothing."""
+        odd = [b"", b"21.5", b"null", b'"text"', b"[1,2]", b"\xff\xfe", b'{"value":', b'{"a":{"b":1}}', b'{"value":"wordy"}']
+        odd.append(b'{"value":18446744073709551615}')
+        sink = self.make_sink(context)
+        await sink.open()
+        result = await sink.write(ListBatch([(f"odd/{number}", payload) for number, payload in enumerate(odd)]))
+        await sink.close()
+        if len(self.delivered(context)) + len(result.refused) != len(odd):
+            raise AssertionError(
+                f"{len(odd)} messages were offered, {len(self.delivered(context))} are there and {len(result.refused)} were refused."
+            )
+
+    async def test_close_is_quick_and_may_come_twice(self, context: ConnectorContext) -> None:
+        """Close without open, and after open, within five seconds."""
+        sink = self.make_sink(context)
+        async with asyncio.timeout(CLOSE_WITHIN_S):
+            await sink.close()
+            await sink.open()
+            await sink.close()
+            await sink.close()
+
+    def _expect(self, context: ConnectorContext, count: int) -> None:
+        items = list(self.delivered(context))
+        if len(items) != count:
+            raise AssertionError(f"{count} messages were written, {len(items)} are there.")
+        unique = []
+        for item in items:
+            if item not in unique[-3:]:
+                unique.append(item)
+        if len(unique) != count:
+            raise AssertionError("A message is there twice.")
+
+
+class SourceConformance:
+    """What every `BatchSource` with an end does. Needs a fixture `context` that gives a `ConnectorContext` in a folder of its own."""
+
+    expected = 0
+    """How many messages the source under test has to give."""
+
+    def make_source(self, context: ConnectorContext) -> BatchSource:
+        """Make the source under test, with an end."""
+        raise NotImplementedError
+
+    async def test_it_gives_everything_and_ends(self, context: ConnectorContext) -> None:
+        """Read until `EndOfInput`."""
+        source = self.make_source(context)
+        await source.open()
+        count = await _read_all(source)
+        await source.close()
+        if count != self.expected:
+            raise AssertionError(f"{self.expected} messages were there, {count} came.")
+
+    async def test_a_cancelled_read_is_harmless(self, context: ConnectorContext) -> None:
+        """Cancel a `read`; `close` still works, and a new object gives everything."""
+        source = self.make_source(context)
+        await source.open()
+        reading = asyncio.create_task(source.read())
+        await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        async with asyncio.timeout(CLOSE_WITHIN_S):
+            await source.close()
+        again = self.make_source(context)
+        await again.open()
+        count = await _read_all(again)
+        await again.close()
+        if count != self.expected:
+            raise AssertionError(f"{self.expected} messages were there, {count} came.")
+
+
+async def _read_all(source: BatchSource) -> int:
+    count = 0
+    while True:
+        try:
+            batch = await source.read()
+        except EndOfInput:
+            return count
+        count += len(batch.topics) or len((batch.lines or b"").splitlines())
+        if batch.position is not None:
+            await source.settle(batch.position, Settlement.DONE)

@@ -1,0 +1,83 @@
+"""The historian: what stands in its rows, and what happens when it cannot write."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from pronubes.connectors.base import NotConnected
+from pronubes.connectors.sqlite import SqliteOptions, SqliteSink
+from pronubes.testing import ListBatch, SinkConformance
+
+
+def rows(context, query="SELECT topic, time_ns, value, quality, unit, rest, payload FROM history ORDER BY rowid"):
+    connection = sqlite3.connect(context.base_dir / "data" / "history.db")
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+class TestSqliteConformance(SinkConformance):
+    def make_sink(self, context):
+        return SqliteSink(SqliteOptions(path="data/history.db"), context)
+
+    def delivered(self, context):
+        return rows(context, "SELECT rowid, topic, time_ns FROM history ORDER BY rowid")
+
+
+CASES = {
+    "number": (b'{"value":21.5,"timestamp_ms":1700,"quality":"GOOD","unit":"Cel"}', (1_700_000_000, 21.5, "GOOD", "Cel", None, None)),
+    "exact integer": (b'{"value":9007199254740993}', (5, 9007199254740993, None, None, None, None)),
+    "text": (b'{"value":"RUNNING"}', (5, "RUNNING", None, None, None, None)),
+    "truth value": (b'{"value":true}', (5, 1, None, None, None, None)),
+    "no value, bad quality": (b'{"value":null,"quality":"BAD"}', (5, None, "BAD", None, None, None)),
+    "rest": (b'{"value":1,"hot":true,"raw":{"a":1}}', (5, 1, None, None, '{"hot":true,"raw":{"a":1}}', None)),
+    "bare number": (b"21.5", (5, 21.5, None, None, None, None)),
+    "no JSON": (b"\xff", (5, None, None, None, None, b"\xff")),
+    "array": (b"[1,2]", (5, None, None, None, None, b"[1,2]")),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_payload_becomes_a_row(name, context):
+    payload, expected = CASES[name]
+    sink = SqliteSink(SqliteOptions(path="data/history.db"), context)
+    await sink.open()
+    await sink.write(ListBatch([("a/b", payload)], time_ns=5))
+    await sink.close()
+    assert rows(context) == [("a/b", *expected)]
+
+
+async def test_a_batch_is_written_whole_or_not_at_all(context):
+    sink = SqliteSink(SqliteOptions(path="data/history.db"), context)
+    await sink.open()
+    await sink.write(ListBatch([("first", b"1")]))
+    broken = ListBatch([("second", b"2"), ("third", b"3")])
+    nothing = (None,) * 5
+    broken.rows = lambda *_, **__: [("second", 1, 2, *nothing, b"", None), ("third", None, 3, *nothing, b"", None)]
+    with pytest.raises(NotConnected, match="NOT NULL"):
+        await sink.write(broken)
+    await sink.close()
+    assert [row[0] for row in rows(context)] == ["first"]
+
+
+async def test_a_locked_file_is_waited_for(context):
+    sink = SqliteSink(SqliteOptions(path="data/history.db"), context)
+    await sink.open()
+    other = sqlite3.connect(context.base_dir / "data" / "history.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(NotConnected, match="locked"):
+        await sink.write(ListBatch([("a", b"1")]))
+    other.execute("COMMIT")
+    other.close()
+    await sink.write(ListBatch([("a", b"1")]))
+    await sink.close()
+    assert len(rows(context)) == 1
+
+
+@pytest.mark.parametrize("table", ["", "a b", "1st", "x;drop", "history'--"])
+def test_a_table_name_is_a_name(table):
+    with pytest.raises(ValueError, match="cannot be a table's name"):
+        SqliteOptions(path="x.db", table=table)
