@@ -80,11 +80,10 @@ impl Inflight {
         self.unacknowledged_bytes
     }
 
-    /// True when one more message of this size may be sent now. Messages that wait to be sent again go first.
+    /// True when one more message of this size may be sent now. While messages wait to be sent again, they use up the quota.
     #[inline]
     pub(super) fn has_room(&self, size: usize) -> bool {
         self.awaited < self.quota
-            && self.sent == self.entries.len()
             && self.ring.len() - self.released + size <= self.max_bytes
             && !self.free_ids.is_empty()
     }
@@ -98,6 +97,7 @@ impl Inflight {
     /// Keeps a packet that was just written with [`Self::next_id`].
     #[inline]
     pub(super) fn push(&mut self, packet: &[u8], token: u64) {
+        debug_assert!(!self.has_waiting(), "messages that wait use up the quota, so none overtakes them");
         let Some(packet_id) = self.free_ids.pop_front() else { return };
         self.by_id[usize::from(packet_id) - 1] = self.first_number + self.entries.len() as u64;
         self.entries.push_back(Entry { token, length: packet.len() as u32, packet_id, is_done: false, was_sent: true });

@@ -141,6 +141,35 @@ fn an_acknowledgement_of_an_earlier_connection_is_void() {
     }
 }
 
+/// The ring of kept packets wraps and is cut in the middle of traffic; each message still comes out whole.
+#[test]
+fn large_messages_are_sent_again_whole_wherever_the_ring_stands() {
+    let mut config = SessionConfig::new(Version::V311, "c");
+    (config.clean_start, config.max_inflight_bytes) = (false, 40_000);
+    let mut bench = Bench::new(config);
+    bench.open(false);
+    let payload = |token: u64| format!("{token}:{}", "x".repeat(3_000 + (token as usize * 37) % 2_000));
+    let mut waiting = VecDeque::new();
+    for token in 0..400 {
+        let publish = |bench: &mut Bench| bench.session.publish(publish_qos1("a", &payload(token)), token);
+        while publish(&mut bench).is_err() {
+            let oldest: (u16, u64) = waiting.pop_front().expect("a full window has an oldest message");
+            bench.broker_confirms(oldest.0);
+        }
+        assert!(bench.session.inflight_bytes() <= 40_000);
+        let line = bench.sent().remove(0);
+        waiting.push_back((line.rsplit("id=").next().and_then(|id| id.parse().ok()).expect("QoS 1 has an id"), token));
+        assert!(waiting.len() >= 7 || token < 7, "only {} of 40,000 bytes' worth fit", waiting.len());
+        if token % 23 == 22 {
+            bench.lose();
+            bench.open(true);
+            let again: Vec<String> =
+                waiting.iter().map(|(id, token)| format!("PUBLISH a {} id={id} dup", payload(*token))).collect();
+            assert!(bench.sent() == again, "after message {token}");
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Action {
     Publish,
