@@ -21,7 +21,8 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
         render(self.route, cells, inputs, arena, key, self.names)?;
         for (index, target) in self.route.targets.iter().enumerate() {
             let topic = match target.name {
-                TargetName::Static(number) => match self.static_names.nth(number) {
+                // A copy is walked: the names are an iterator, and the next target begins at the first again.
+                TargetName::Static(number) => match self.static_names.clone().nth(number) {
                     Some(Ok(name)) => name,
                     _ => continue, // They were checked above.
                 },
