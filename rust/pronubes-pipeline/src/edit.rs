@@ -1,0 +1,199 @@
+//! What a hook's result does to its batch: fields replaced and added, payloads and topics exchanged, rows ended.
+//!
+//! A result is checked as a whole before any row is touched: one of the wrong shape is refused. Numbers that JSON cannot say are
+//! the fault of their row alone.
+
+use pronubes_core::Reason;
+use pronubes_core::payload::{FieldPath, ObjectWriter, number, text};
+
+use crate::fields::{FieldReader, Place};
+
+/// The values of one field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Numbers.
+    F64(Vec<f64>),
+    /// Integers.
+    I64(Vec<i64>),
+    /// Truth values.
+    Bool(Vec<bool>),
+    /// Texts; nothing is null.
+    Text(Vec<Option<String>>),
+}
+
+impl Values {
+    fn len(&self) -> usize {
+        match self {
+            Self::F64(values) => values.len(),
+            Self::I64(values) => values.len(),
+            Self::Bool(values) => values.len(),
+            Self::Text(values) => values.len(),
+        }
+    }
+}
+
+/// A top-level field to replace or add.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldEdit {
+    /// Its key.
+    pub name: String,
+    /// One value per row.
+    pub values: Values,
+    /// When given, one truth per row: false makes the field null.
+    pub valid: Option<Vec<bool>>,
+}
+
+/// What a hook made of its batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HookResult {
+    /// Fields, in the order in which new ones are appended.
+    pub fields: Vec<FieldEdit>,
+    /// New payloads; nothing for a row keeps its own.
+    pub payloads: Option<Vec<Option<Vec<u8>>>>,
+    /// New topics; nothing for a row keeps its own.
+    pub topics: Option<Vec<Option<String>>>,
+    /// Which rows go on.
+    pub keep: Option<Vec<bool>>,
+    /// Rows that the hook failed on, with its words.
+    pub failed: Vec<(usize, String)>,
+}
+
+impl HookResult {
+    /// Checks the shape against a batch of `rows`.
+    ///
+    /// # Errors
+    /// A sentence about what does not fit.
+    pub fn check(&self, rows: usize) -> Result<(), String> {
+        let fits = |what: &str, len: usize| {
+            let sentence = || format!("The batch has {rows} rows and {what} has {len}.");
+            (len == rows).then_some(()).ok_or_else(sentence)
+        };
+        for (at, field) in self.fields.iter().enumerate() {
+            fits(&format!("field `{}`", field.name), field.values.len())?;
+            if let Some(valid) = &field.valid {
+                fits(&format!("the validity of field `{}`", field.name), valid.len())?;
+            }
+            if self.fields[..at].iter().any(|earlier| earlier.name == field.name) {
+                return Err(format!("Field `{}` is given twice.", field.name));
+            }
+        }
+        self.payloads.as_ref().map_or(Ok(()), |payloads| fits("the list of payloads", payloads.len()))?;
+        self.topics.as_ref().map_or(Ok(()), |topics| fits("the list of topics", topics.len()))?;
+        self.keep.as_ref().map_or(Ok(()), |keep| fits("the mask of rows", keep.len()))?;
+        match self.failed.iter().find(|(row, _)| *row >= rows) {
+            Some((row, _)) => Err(format!("The batch has {rows} rows and row {row} is said to have failed.")),
+            None => Ok(()),
+        }
+    }
+
+    /// The hook's words about a row that it failed on.
+    #[must_use]
+    pub fn failure(&self, row: usize) -> Option<&str> {
+        self.failed.iter().find(|(failed, _)| *failed == row).map(|(_, words)| words.as_str())
+    }
+
+    /// Whether a row goes on.
+    #[must_use]
+    pub fn keeps(&self, row: usize) -> bool {
+        self.keep.as_ref().is_none_or(|keep| keep.get(row).copied().unwrap_or(false))
+    }
+
+    /// A row's new topic.
+    #[must_use]
+    pub fn topic(&self, row: usize) -> Option<&str> {
+        self.topics.as_ref()?.get(row)?.as_deref()
+    }
+
+    fn payload(&self, row: usize) -> Option<&[u8]> {
+        self.payloads.as_ref()?.get(row)?.as_deref()
+    }
+}
+
+/// Writes edited payloads of one result; built once per batch.
+#[derive(Debug)]
+pub struct Editor<'a> {
+    result: &'a HookResult,
+    reader: Option<FieldReader>,
+    /// Keys as they are appended: quoted, escaped, with colon.
+    keys: Vec<Vec<u8>>,
+    is_written: Vec<bool>,
+    out: Vec<u8>,
+}
+
+impl<'a> Editor<'a> {
+    /// For a result that has passed [`HookResult::check`].
+    #[must_use]
+    pub fn new(result: &'a HookResult) -> Self {
+        let place = |field: &FieldEdit| FieldPath::from_segments([&field.name]).ok().map(Place::Path);
+        let places: Option<Vec<Place>> = result.fields.iter().map(place).collect();
+        let reader = places.filter(|places| !places.is_empty()).and_then(|places| FieldReader::new(&places));
+        let key = |field: &FieldEdit| {
+            let mut key = Vec::new();
+            text::write(&mut key, &field.name);
+            key.push(b':');
+            key
+        };
+        let keys = result.fields.iter().map(key).collect();
+        Self { result, reader, keys, is_written: vec![false; result.fields.len()], out: Vec::new() }
+    }
+
+    /// A row's payload after the hook.
+    ///
+    /// # Errors
+    /// The reason why there is none: the payload is no object, or a number is not finite.
+    pub fn edit<'b>(&'b mut self, row: usize, payload: &'b [u8]) -> Result<&'b [u8], Reason> {
+        let payload = match self.result.payload(row) {
+            Some(replaced) => replaced,
+            None => payload,
+        };
+        if self.result.fields.is_empty() {
+            return Ok(payload);
+        }
+        let Some(reader) = &mut self.reader else { return Err(Reason::HookOutput) };
+        reader.read(payload);
+        let scan = reader.scanned().ok_or(Reason::InvalidJson)?;
+        if scan.root.kind != pronubes_core::payload::Kind::Object {
+            return Err(Reason::NotAnObject);
+        }
+        self.out.clear();
+        self.is_written.fill(false);
+        let mut writer = ObjectWriter::new(payload, scan.root, &mut self.out);
+        for field in &scan.tape {
+            let Some(slot) = field.slot.map(|slot| usize::from(slot.0)) else {
+                writer.keep(field);
+                continue;
+            };
+            if std::mem::replace(&mut self.is_written[slot], true) {
+                return Err(Reason::DuplicateKey);
+            }
+            write_value(&self.result.fields[slot], row, writer.replace(field))?;
+        }
+        for (slot, field) in self.result.fields.iter().enumerate() {
+            if !self.is_written[slot] {
+                let key = &self.keys[slot];
+                let out = writer.append_written(|out| out.extend_from_slice(key));
+                write_value(field, row, out)?;
+            }
+        }
+        writer.finish();
+        Ok(&self.out)
+    }
+}
+
+fn write_value(field: &FieldEdit, row: usize, out: &mut Vec<u8>) -> Result<(), Reason> {
+    let is_valid = field.valid.as_ref().is_none_or(|valid| valid.get(row).copied().unwrap_or(false));
+    if !is_valid {
+        out.extend_from_slice(b"null");
+        return Ok(());
+    }
+    match &field.values {
+        Values::F64(values) => number::write_f64(out, values[row])?,
+        Values::I64(values) => number::write_int(out, values[row]),
+        Values::Bool(values) => out.extend_from_slice(if values[row] { b"true" } else { b"false" }),
+        Values::Text(values) => match &values[row] {
+            Some(value) => text::write(out, value),
+            None => out.extend_from_slice(b"null"),
+        },
+    }
+    Ok(())
+}
