@@ -1,0 +1,372 @@
+//! Building a node from its blueprint, and changing it while it runs.
+//!
+//! Both are the same act: [`Pipeline::apply`] keeps what has the same name and kind (sessions, queues, tokens), makes what is new
+//! and retires what is not wanted any more. Slots are never used twice, so that what is queued always finds its source. Rows that wait
+//! in a hook belong to the plan that sent them there; that plan's router stays until they are back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use pronubes_core::{RouteStats, Router, SourceId, SourceStats, SpecError};
+use pronubes_mqtt::Session;
+
+use crate::blueprint::{Blueprint, SinkPlan, SourcePlan};
+use crate::floor::{Floor, Hook, Sink, SinkKind, Wiring};
+use crate::hooks::HookQueue;
+use crate::names::Names;
+use crate::node::{self, Delivery};
+use crate::notes::Notes;
+use crate::pipeline::{Connection, Pipeline, Port, unsigned};
+use crate::quarantine::Quarantine;
+use crate::queue::{Gate, SegmentLimits};
+use crate::settle::Settle;
+use crate::sink::{BatchSink, LatestSink, MqttSink};
+use crate::source::{Source, SourceKind};
+use crate::tap::Taps;
+
+/// A plan whose rows are still in hooks.
+pub(crate) struct Retired {
+    pub(crate) router: Router,
+    pub(crate) wiring: Wiring,
+    pub(crate) generation: u32,
+}
+
+/// Ledgers of plans that are gone, by name, so that a reload does not start counting anew.
+#[derive(Default)]
+pub(crate) struct Carried {
+    pub(crate) sources: HashMap<Box<str>, SourceStats>,
+    pub(crate) routes: HashMap<Box<str>, RouteStats>,
+}
+
+/// Slots are 16-bit numbers; a node that was reloaded this often has to be started anew.
+const MAX_SLOTS: usize = 60_000;
+
+impl Carried {
+    /// Adds the ledgers of a router.
+    pub(crate) fn add(&mut self, router: &Router) {
+        let plan = router.plan();
+        for (name, stats) in plan.sources().iter().zip(&router.stats().sources) {
+            add_source(self.sources.entry(name.clone()).or_default(), stats);
+        }
+        for (number, stats) in router.stats().routes.iter().enumerate() {
+            let name = plan.route_name(pronubes_core::RouteId(number as u32));
+            add_route(self.routes.entry(name.into()).or_default(), stats);
+        }
+    }
+}
+
+pub(crate) fn add_source(sum: &mut SourceStats, stats: &SourceStats) {
+    sum.received += stats.received;
+    sum.matched += stats.matched;
+    sum.unrouted += stats.unrouted;
+    sum.rejected += stats.rejected;
+}
+
+pub(crate) fn add_route(sum: &mut RouteStats, stats: &RouteStats) {
+    sum.matched += stats.matched;
+    sum.forked += stats.forked;
+    sum.passed += stats.passed;
+    sum.filtered += stats.filtered;
+    sum.absorbed += stats.absorbed;
+    sum.quarantined += stats.quarantined;
+    for (reason, count) in &stats.reasons {
+        match sum.reasons.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, sum)) => *sum += count,
+            None => sum.reasons.push((*reason, *count)),
+        }
+    }
+}
+
+impl Pipeline {
+    /// A node from a specification and a node description (JSON both). [`Pipeline::connections`] names what to connect.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn new(spec: &[u8], node: &[u8], now_ns: i64) -> Result<Self, Vec<SpecError>> {
+        let blueprint = Blueprint::read(spec, node)?;
+        let names = Arc::new(Names::default());
+        let quarantine = Quarantine::new(blueprint.node.quarantine_bytes, Arc::clone(&names));
+        let (settle, taps) = (Settle::default(), Taps::default());
+        let mut pipeline = Self {
+            router: Router::new(Arc::clone(&blueprint.plan)),
+            wiring: Wiring::default(),
+            floor: Floor { settle, sinks: Vec::new(), hooks: Vec::new(), quarantine, taps, names },
+            sources: Vec::new(),
+            connections: Vec::new(),
+            notes: Notes::default(),
+            retired: Vec::new(),
+            carried: Carried::default(),
+            generation: 0,
+            hook_gate: Gate::new(blueprint.node.hook_bytes),
+            now_ns,
+            lost_holds: 0,
+            has_more: false,
+        };
+        pipeline.apply(blueprint);
+        Ok(pipeline)
+    }
+
+    /// Takes a new specification. Sources and sinks of the same name and kind keep their sessions, queues and tokens; removed ones
+    /// drain and then go.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it; nothing has changed then.
+    pub fn swap(&mut self, spec: &[u8], node: &[u8], now_ns: i64) -> Result<(), Vec<SpecError>> {
+        let blueprint = Blueprint::read(spec, node)?;
+        let slots = [self.sources.len(), self.floor.sinks.len(), self.floor.hooks.len()];
+        if slots.into_iter().any(|used| used > MAX_SLOTS) {
+            return Err(vec![SpecError::new("This node was reloaded too often: start it anew.")]);
+        }
+        self.now_ns = now_ns;
+        self.generation += 1;
+        let router = std::mem::replace(&mut self.router, Router::new(Arc::clone(&blueprint.plan)));
+        let wiring = std::mem::take(&mut self.wiring);
+        self.retired.push(Retired { router, wiring, generation: self.generation - 1 });
+        self.apply(blueprint);
+        Ok(())
+    }
+
+    fn apply(&mut self, blueprint: Blueprint) {
+        let Blueprint { sources, sinks, deliveries, node, .. } = &blueprint;
+        self.wiring.deliveries.clone_from(deliveries);
+        for sink in &mut self.floor.sinks {
+            sink.is_retired = true;
+        }
+        self.wiring.sinks = sinks.iter().map(|plan| self.place_sink(plan)).collect();
+        for source in &mut self.sources {
+            source.id = None;
+        }
+        for (number, plan) in sources.iter().enumerate() {
+            self.place_source(SourceId(number as u16), plan);
+        }
+        let names = blueprint.names(self.sources.iter().map(|source| source.name.clone()).collect());
+        self.rename(&names);
+        self.hook_gate = Gate::new(node.hook_bytes);
+        let first = self.floor.hooks.len();
+        for name in blueprint.plan.hooks() {
+            let queue = HookQueue::new(node.hook_rows, &names);
+            self.floor.hooks.push(Hook { name: name.clone(), generation: self.generation, queue });
+        }
+        self.wiring.hooks = (first..self.floor.hooks.len()).map(|slot| slot as u16).collect();
+        self.floor.quarantine.reconfigure(node.quarantine_bytes, &names);
+    }
+
+    fn rename(&mut self, names: &Arc<Names>) {
+        self.floor.names = Arc::clone(names);
+        self.floor.taps.rename(names);
+        for sink in &mut self.floor.sinks {
+            match &mut sink.kind {
+                SinkKind::Mqtt { sink, .. } => sink.rename(names),
+                SinkKind::Batch(sink) => sink.rename(names),
+                SinkKind::Latest(_) => {}
+            }
+        }
+    }
+
+    fn connect(&mut self, port: Port) -> u32 {
+        let number = self.connections.len() as u32;
+        self.connections.push(Connection { port, is_open: false, is_wanted: true });
+        number
+    }
+
+    fn place_sink(&mut self, plan: &SinkPlan) -> u16 {
+        let found =
+            self.floor.sinks.iter_mut().position(|sink| sink.is_retired && !sink.is_gone && is_same(sink, plan));
+        if let Some(slot) = found {
+            reconfigure(&mut self.floor.sinks[slot], plan);
+            return slot as u16;
+        }
+        let slot = self.floor.sinks.len() as u16;
+        let spec = &plan.spec;
+        let names = Arc::clone(&self.floor.names);
+        let kind = match &plan.session {
+            Some(config) => {
+                let connection = self.connect(Port::Sink(slot));
+                let sink = Box::new(MqttSink::new(Session::new(config.clone()), spec.queue_bytes, &names));
+                SinkKind::Mqtt { sink, connection }
+            }
+            None if spec.kind == node::SinkKind::Latest => {
+                SinkKind::Latest(Box::new(LatestSink::new(spec.latest_bytes)))
+            }
+            None => {
+                let limits = SegmentLimits { rows: spec.batch_rows.max(1), bytes: spec.batch_bytes.max(1) };
+                SinkKind::Batch(Box::new(BatchSink::new(spec.queue_bytes, limits, linger_ns(plan), &names)))
+            }
+        };
+        self.floor.sinks.push(Sink {
+            name: spec.name.as_str().into(),
+            kind,
+            mqtt: spec.mqtt.clone(),
+            qos: spec.qos,
+            is_retired: false,
+            is_full: false,
+            is_overfull: false,
+            is_gone: false,
+        });
+        slot
+    }
+
+    fn place_source(&mut self, id: SourceId, plan: &SourcePlan) {
+        let is_same = |source: &Source| {
+            let is_kind = matches!(source.kind, SourceKind::Mqtt { .. }) == plan.session.is_some();
+            !source.is_gone && *source.name == *plan.spec.name && is_kind
+        };
+        let slot = match self.sources.iter().position(is_same) {
+            Some(slot) => {
+                self.keep_source(slot, plan);
+                slot
+            }
+            None => self.add_source(plan),
+        };
+        let feeds = plan.feeds.iter().filter_map(|sink| self.wiring.sinks.get(*sink).copied()).collect();
+        let delivery = plan.spec.default_delivery();
+        let source = &mut self.sources[slot];
+        source.id = Some(id);
+        source.delivery = delivery;
+        source.unacked = plan.spec.unacked.max(1);
+        source.feeds = feeds;
+        source.feeds_hooks = plan.feeds_hooks;
+        source.mqtt.clone_from(&plan.spec.mqtt);
+        if let SourceKind::Mqtt { is_bounded, .. } = &mut source.kind {
+            let is_acknowledged = plan.spec.mqtt.as_ref().is_some_and(node::MqttSpec::wants_acknowledgement);
+            let is_through = self.wiring.deliveries.iter().flatten().all(|own| *own == Delivery::Through);
+            *is_bounded = is_acknowledged && delivery == Delivery::Through && is_through;
+        }
+    }
+
+    fn add_source(&mut self, plan: &SourcePlan) -> usize {
+        let slot = self.sources.len();
+        let kind = match &plan.session {
+            Some(config) => {
+                let connection = self.connect(Port::Source(slot as u16));
+                SourceKind::Mqtt { session: Box::new(Session::new(config.clone())), connection, is_bounded: false }
+            }
+            None => SourceKind::Batch,
+        };
+        self.floor.settle.ensure(slot + 1);
+        self.sources.push(Source {
+            name: plan.spec.name.as_str().into(),
+            kind,
+            id: None,
+            delivery: Delivery::Volatile,
+            unacked: 1,
+            feeds: Vec::new(),
+            feeds_hooks: false,
+            is_paused: false,
+            is_stopped: false,
+            invalid: 0,
+            failed: 0,
+            mqtt: None,
+            is_gone: false,
+        });
+        slot
+    }
+
+    /// A source of the same name and kind: another session only when it has to connect in another way.
+    fn keep_source(&mut self, slot: usize, plan: &SourcePlan) {
+        let now = unsigned(self.now_ns);
+        let source = &mut self.sources[slot];
+        let (Some(old), Some(new), Some(config)) = (&source.mqtt, &plan.spec.mqtt, &plan.session) else { return };
+        if old == new {
+            return;
+        }
+        let is_only_subscriptions = old.but_for_subscriptions(new);
+        let SourceKind::Mqtt { session, connection, .. } = &mut source.kind else { return };
+        if is_only_subscriptions {
+            let connection = *connection;
+            let notes = &mut self.notes;
+            session.set_subscriptions(config.subscriptions.clone(), now, &mut |event| {
+                if let pronubes_mqtt::Event::SubscribeRefused { index, reason } = event {
+                    notes.event(connection, "subscribe_refused", format!("index={index} {}", reason.sentence()));
+                }
+            });
+            return;
+        }
+        // Its broker (or the new one) sends again what is not acknowledged: tokens of the old session acknowledge nothing.
+        let connection = *connection;
+        **session = Session::new(config.clone());
+        self.floor.settle.void(slot as u16);
+        let sentence = "The configuration of this connection has changed.".to_owned();
+        self.notes.close(connection, "reconfigured", sentence, true);
+    }
+
+    /// Lets go what a reload left over, once it is empty.
+    pub(crate) fn retire(&mut self) {
+        if !self.retired.is_empty() {
+            self.retire_plans();
+        }
+        if self.retired.is_empty() {
+            self.retire_sinks();
+        }
+        self.retire_sources();
+    }
+
+    fn retire_plans(&mut self) {
+        let Self { retired, floor, carried, .. } = self;
+        retired.retain(|plan| {
+            let is_waiting =
+                floor.hooks.iter().any(|hook| hook.generation == plan.generation && !hook.queue.is_empty());
+            if !is_waiting {
+                carried.add(&plan.router);
+            }
+            is_waiting
+        });
+    }
+
+    fn retire_sinks(&mut self) {
+        for sink in self.floor.sinks.iter_mut().filter(|sink| sink.is_retired && !sink.is_gone) {
+            let (is_empty, connection) = match &mut sink.kind {
+                SinkKind::Mqtt { sink, connection } => (sink.walk() == 0, Some(*connection)),
+                SinkKind::Batch(sink) => (sink.walk() == 0, None),
+                SinkKind::Latest(_) => (true, None),
+            };
+            sink.is_gone = is_empty;
+            if let Some(connection) = connection.filter(|_| is_empty) {
+                leave(&mut self.connections, &mut self.notes, connection);
+            }
+        }
+    }
+
+    fn retire_sources(&mut self) {
+        for (slot, source) in self.sources.iter_mut().enumerate() {
+            if source.id.is_some() || source.is_gone || self.floor.settle.open_tokens(slot as u16) > 0 {
+                continue;
+            }
+            source.is_gone = true;
+            if let Some(connection) = source.connection() {
+                leave(&mut self.connections, &mut self.notes, connection);
+            }
+        }
+    }
+}
+
+fn leave(connections: &mut [Connection], notes: &mut Notes, connection: u32) {
+    let Some(entry) = connections.get_mut(connection as usize) else { return };
+    entry.is_wanted = false;
+    let sentence = "It is no longer in the configuration.".to_owned();
+    notes.close(connection, "removed", sentence, false);
+}
+
+/// Whether a sink can go on under the new configuration: same name and kind, and for MQTT the same way to connect.
+fn is_same(sink: &Sink, plan: &SinkPlan) -> bool {
+    let is_kind = match sink.kind {
+        SinkKind::Mqtt { .. } => plan.spec.kind == node::SinkKind::Mqtt && sink.mqtt == plan.spec.mqtt,
+        SinkKind::Batch(_) => plan.spec.kind == node::SinkKind::Batch,
+        SinkKind::Latest(_) => plan.spec.kind == node::SinkKind::Latest,
+    };
+    is_kind && *sink.name == *plan.spec.name
+}
+
+fn linger_ns(plan: &SinkPlan) -> i64 {
+    i64::from(plan.spec.linger_ms) * 1_000_000
+}
+
+fn reconfigure(sink: &mut Sink, plan: &SinkPlan) {
+    sink.is_retired = false;
+    sink.qos = plan.spec.qos;
+    match &mut sink.kind {
+        SinkKind::Mqtt { sink, .. } => sink.set_limit(plan.spec.queue_bytes),
+        SinkKind::Batch(sink) => sink.reconfigure(plan.spec.queue_bytes, linger_ns(plan)),
+        SinkKind::Latest(sink) => sink.latest.set_limit(plan.spec.latest_bytes),
+    }
+}

@@ -1,0 +1,145 @@
+//! Resuming: rows come back from a hook and their routes go on, in the order in which they went.
+
+use pronubes_core::matcher::RouteId;
+use pronubes_core::topic::validate_topic;
+use pronubes_core::{Reason, Resumed, Router};
+
+use crate::edit::{Editor, HookResult};
+use crate::floor::{Courier, Floor, Wiring};
+use crate::hooks::ReturnedBatch;
+use crate::pipeline::Pipeline;
+use crate::quarantine::Fault;
+use crate::source::Source;
+
+impl Pipeline {
+    /// A hook's result comes back and its rows' routes go on, in order; false when there is no such hook or batch.
+    pub fn hook_done(&mut self, hook: u32, batch: u64, result: &HookResult, now_ns: i64) -> bool {
+        let Some(entry) = self.floor.hooks.get_mut(hook as usize) else { return false };
+        let generation = entry.generation;
+        let Some(mut returned) = entry.queue.give_back(batch) else { return false };
+        self.now_ns = now_ns;
+        let (router, wiring) = plan_of(&mut self.router, &self.wiring, &mut self.retired, self.generation, generation);
+        let mut resumption = Resumption { router, wiring, floor: &mut self.floor, sources: &self.sources };
+        match result.check(returned.len()) {
+            Ok(()) => resumption.resume(&mut returned, result),
+            Err(detail) => resumption.fail(&mut returned, Reason::HookOutput, &detail),
+        }
+        true
+    }
+
+    /// A hook gave nothing: its rows are quarantined with their original bytes; false when there is no such hook or batch.
+    pub fn hook_failed(&mut self, hook: u32, batch: u64, reason: Reason, detail: &str, now_ns: i64) -> bool {
+        let Some(entry) = self.floor.hooks.get_mut(hook as usize) else { return false };
+        let generation = entry.generation;
+        let Some(mut returned) = entry.queue.give_back(batch) else { return false };
+        self.now_ns = now_ns;
+        let (router, wiring) = plan_of(&mut self.router, &self.wiring, &mut self.retired, self.generation, generation);
+        let mut resumption = Resumption { router, wiring, floor: &mut self.floor, sources: &self.sources };
+        resumption.fail(&mut returned, reason, detail);
+        true
+    }
+}
+
+/// The router and the wiring of the plan that some rows belong to.
+fn plan_of<'a>(
+    router: &'a mut Router,
+    wiring: &'a Wiring,
+    retired: &'a mut [crate::reload::Retired],
+    present: u32,
+    generation: u32,
+) -> (&'a mut Router, &'a Wiring) {
+    if generation != present
+        && let Some(retired) = retired.iter_mut().find(|retired| retired.generation == generation)
+    {
+        return (&mut retired.router, &retired.wiring);
+    }
+    (router, wiring)
+}
+
+/// Rows of a hook on their way back into their routes.
+struct Resumption<'a> {
+    router: &'a mut Router,
+    wiring: &'a Wiring,
+    floor: &'a mut Floor,
+    sources: &'a [Source],
+}
+
+impl Resumption<'_> {
+    fn resume(&mut self, returned: &mut ReturnedBatch, result: &HookResult) {
+        let mut editor = Editor::new(result);
+        for row in 0..returned.len() {
+            let hold = returned.take_hold(row);
+            let origin = returned.row(row);
+            let route = origin.item.route;
+            if !result.keeps(row) {
+                self.router.hook_filtered(route);
+                if let Some(hold) = hold {
+                    self.floor.settle.release(hold);
+                }
+                continue;
+            }
+            if let Some(words) = result.failure(row) {
+                self.refuse(&origin, Reason::HookFailed, words, hold);
+                continue;
+            }
+            let new_topic = result.topic(row);
+            let edited = match new_topic.map(validate_topic) {
+                Some(Err(_)) => Err(Reason::InvalidTopic),
+                _ => editor.edit(row, origin.item.payload),
+            };
+            let payload = match edited {
+                Ok(payload) => payload,
+                Err(reason) => {
+                    self.refuse(&origin, reason, "", hold);
+                    continue;
+                }
+            };
+            let resumed = Resumed {
+                route,
+                point: origin.point,
+                source: origin.source,
+                topic: std::str::from_utf8(origin.item.topic).unwrap_or_default(),
+                new_topic: new_topic.or(origin.new_topic),
+                payload,
+                original: origin.original,
+                key: origin.key,
+                meta: origin.meta,
+            };
+            let source = origin.item.source;
+            let delivery = self.sources[usize::from(source)].delivery;
+            let mut courier =
+                Courier { floor: self.floor, wiring: self.wiring, source, delivery, meta: origin.meta, hold };
+            self.router.resume(&resumed, &mut courier);
+            courier.done();
+        }
+    }
+
+    fn fail(&mut self, returned: &mut ReturnedBatch, reason: Reason, detail: &str) {
+        for row in 0..returned.len() {
+            let hold = returned.take_hold(row);
+            self.refuse(&returned.row(row), reason, detail, hold);
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        origin: &crate::hooks::Returned<'_>,
+        reason: Reason,
+        detail: &str,
+        hold: Option<crate::settle::Hold>,
+    ) {
+        let route: RouteId = origin.item.route;
+        self.router.hook_failed(route, reason);
+        let fault = Fault {
+            time_ns: origin.meta.received_ns,
+            source: origin.item.source,
+            route: Some(route),
+            step: Some(origin.step),
+            reason,
+            detail,
+            topic: origin.item.topic,
+            payload: origin.original,
+        };
+        self.floor.quarantine.push(&fault, hold);
+    }
+}

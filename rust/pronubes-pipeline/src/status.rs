@@ -1,0 +1,353 @@
+//! Status: the three ledgers, and what lies where. What is buffered is counted by walking the buffers, never by a counter: a ledger
+//! that checks itself against its own sums would find nothing.
+
+use pronubes_core::{RouteStats, SourceStats};
+use serde::Serialize;
+
+use crate::floor::SinkKind;
+use crate::pipeline::{Pipeline, Port};
+use crate::reload::{Carried, add_route, add_source};
+use crate::sink::SinkCounters;
+
+/// A source: received = matched + unrouted + rejected + dropped.
+#[derive(Debug, Serialize)]
+pub struct SourceStatus {
+    /// Its name.
+    pub name: Box<str>,
+    /// The ledger; what has no valid topic counts as rejected.
+    #[serde(flatten)]
+    pub ledger: SourceStats,
+    /// Messages lost before they were routed: none, as long as every policy is `block`.
+    pub dropped: u64,
+    /// Messages (batches, for batch sources) that are not settled.
+    pub unsettled: usize,
+    /// Messages that a sink lost and that were asked for again.
+    pub failed: u64,
+    /// Whether it is told to pause.
+    pub is_paused: bool,
+}
+
+/// A route: matched + forked = passed + filtered + absorbed + quarantined.
+#[derive(Debug, Serialize)]
+pub struct RouteStatus {
+    /// Its name.
+    pub name: Box<str>,
+    /// Messages whose topic and source it wants.
+    pub matched: u64,
+    /// What splitting in front of a hook added.
+    pub forked: u64,
+    /// Messages that left for its sinks.
+    pub passed: u64,
+    /// Messages that a condition or a hook sent away.
+    pub filtered: u64,
+    /// Messages in hooks.
+    pub absorbed: u64,
+    /// Messages in the quarantine.
+    pub quarantined: u64,
+    /// Those by reason code.
+    pub reasons: std::collections::BTreeMap<&'static str, u64>,
+}
+
+/// A sink: emitted = delivered + dropped + quarantined + buffered.
+#[derive(Debug, Serialize)]
+pub struct SinkStatus {
+    /// Its name.
+    pub name: Box<str>,
+    /// `mqtt`, `batch` or `latest`.
+    pub kind: &'static str,
+    /// The ledger's counters.
+    #[serde(flatten)]
+    pub counters: SinkCounters,
+    /// Messages inside, by walking.
+    pub buffered: u64,
+    /// Bytes that wait.
+    pub queued_bytes: usize,
+    /// Whether it holds its sources up.
+    pub is_full: bool,
+    /// Whether a reload removed it and it drains.
+    pub is_retired: bool,
+}
+
+/// A connection.
+#[derive(Debug, Serialize)]
+pub struct ConnectionStatus {
+    /// Its number.
+    pub connection: u32,
+    /// `source` or `sink`.
+    pub role: &'static str,
+    /// Whose.
+    pub name: Box<str>,
+    /// Where its session is.
+    pub state: &'static str,
+    /// Messages received and published.
+    pub received: u64,
+    /// Messages published.
+    pub published: u64,
+    /// Messages sent again.
+    pub sent_again: u64,
+    /// How often it was connected.
+    pub connections: u64,
+    /// Messages on their way to the broker.
+    pub inflight: usize,
+    /// The broker's messages that are not acknowledged.
+    pub unacknowledged: usize,
+}
+
+/// The quarantine's queue: received = written + evicted + buffered.
+#[derive(Debug, Serialize)]
+pub struct QuarantineStatus {
+    /// Records taken in.
+    pub received: u64,
+    /// Records written.
+    pub written: u64,
+    /// Records evicted because memory was short.
+    pub evicted: u64,
+    /// Records inside, by walking.
+    pub buffered: u64,
+}
+
+/// Sums over all sources, routes and sinks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Messages that came in.
+    pub received: u64,
+    /// Messages that sinks have; one message may count for several sinks.
+    pub delivered: u64,
+    /// Messages that conditions or hooks sent away.
+    pub filtered: u64,
+    /// Messages in the quarantine, whoever sent them there.
+    pub quarantined: u64,
+    /// Messages that no route took.
+    pub unrouted: u64,
+    /// Messages lost by a policy.
+    pub dropped: u64,
+    /// Messages inside: in sinks and in hooks.
+    pub buffered: u64,
+}
+
+/// Everything.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// Whether every ledger adds up. If not, that is a defect.
+    pub balanced: bool,
+    /// Holds that were dropped: each is a defect, though no loss.
+    pub lost_holds: u64,
+    /// Sums.
+    pub totals: Totals,
+    /// Sources.
+    pub sources: Vec<SourceStatus>,
+    /// Routes.
+    pub routes: Vec<RouteStatus>,
+    /// Sinks.
+    pub sinks: Vec<SinkStatus>,
+    /// Connections.
+    pub connections: Vec<ConnectionStatus>,
+    /// The quarantine.
+    pub quarantine: QuarantineStatus,
+    /// Messages that wait in hooks or are with Python, by walking.
+    pub in_hooks: u64,
+}
+
+impl Pipeline {
+    /// The three ledgers, queues and connections.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let mut sum = Carried::default();
+        sum.add(&self.router);
+        self.retired.iter().for_each(|retired| sum.add(&retired.router));
+        for (name, stats) in &self.carried.sources {
+            add_source(sum.sources.entry(name.clone()).or_default(), stats);
+        }
+        for (name, stats) in &self.carried.routes {
+            add_route(sum.routes.entry(name.clone()).or_default(), stats);
+        }
+        let mut status = Status {
+            balanced: false,
+            lost_holds: self.lost_holds,
+            totals: Totals::default(),
+            sources: self.source_statuses(&sum),
+            routes: self.route_statuses(sum),
+            sinks: self.sink_statuses(),
+            connections: (0..self.connections.len()).filter_map(|number| self.connection_status(number)).collect(),
+            quarantine: self.quarantine_status(),
+            in_hooks: self.floor.hooks.iter().map(|hook| hook.queue.walk() as u64).sum(),
+        };
+        status.balanced = status.is_balanced();
+        status.totals = status.totals();
+        status
+    }
+
+    fn source_statuses(&self, sum: &Carried) -> Vec<SourceStatus> {
+        let sources = self.sources.iter().enumerate().filter(|(_, source)| !source.is_gone);
+        sources
+            .map(|(slot, source)| {
+                let mut ledger = sum.sources.get(&source.name).copied().unwrap_or_default();
+                ledger.received += source.invalid;
+                ledger.rejected += source.invalid;
+                SourceStatus {
+                    name: source.name.clone(),
+                    ledger,
+                    dropped: 0,
+                    unsettled: self.floor.settle.open_tokens(slot as u16),
+                    failed: source.failed,
+                    is_paused: source.is_paused,
+                }
+            })
+            .collect()
+    }
+
+    /// Routes in the order of the plan, then those of earlier plans by name.
+    fn route_statuses(&self, mut sum: Carried) -> Vec<RouteStatus> {
+        let mut statuses = Vec::with_capacity(sum.routes.len());
+        for name in &self.floor.names.routes {
+            let stats = sum.routes.remove(name).unwrap_or_default();
+            statuses.push(route_status(name.clone(), &stats));
+        }
+        let mut gone: Vec<_> = sum.routes.into_iter().collect();
+        gone.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        statuses.extend(gone.into_iter().map(|(name, stats)| route_status(name, &stats)));
+        statuses
+    }
+
+    fn sink_statuses(&self) -> Vec<SinkStatus> {
+        let sinks = self.floor.sinks.iter().filter(|sink| !sink.is_gone);
+        sinks
+            .map(|sink| {
+                let (kind, counters, buffered, queued_bytes) = match &sink.kind {
+                    SinkKind::Mqtt { sink, .. } => ("mqtt", sink.counters, sink.walk(), sink.queued_bytes()),
+                    SinkKind::Batch(sink) => ("batch", sink.counters, sink.walk(), sink.queued_bytes()),
+                    SinkKind::Latest(sink) => ("latest", sink.counters, 0, sink.latest.bytes()),
+                };
+                let (is_full, is_retired) = (sink.is_full, sink.is_retired);
+                SinkStatus { name: sink.name.clone(), kind, counters, buffered, queued_bytes, is_full, is_retired }
+            })
+            .collect()
+    }
+
+    fn connection_status(&self, number: usize) -> Option<ConnectionStatus> {
+        let (role, name, session) = match self.connections[number].port {
+            Port::Source(slot) => {
+                let source = self.sources.get(usize::from(slot)).filter(|source| !source.is_gone)?;
+                let crate::source::SourceKind::Mqtt { session, .. } = &source.kind else { return None };
+                ("source", source.name.clone(), &**session)
+            }
+            Port::Sink(slot) => {
+                let sink = self.floor.sinks.get(usize::from(slot)).filter(|sink| !sink.is_gone)?;
+                let SinkKind::Mqtt { sink: mqtt, .. } = &sink.kind else { return None };
+                ("sink", sink.name.clone(), &mqtt.session)
+            }
+        };
+        let stats = session.stats();
+        Some(ConnectionStatus {
+            connection: number as u32,
+            role,
+            name,
+            state: match session.state() {
+                pronubes_mqtt::State::Closed => "closed",
+                pronubes_mqtt::State::Connecting => "connecting",
+                pronubes_mqtt::State::Connected => "connected",
+                pronubes_mqtt::State::Closing => "closing",
+            },
+            received: stats.received,
+            published: stats.published,
+            sent_again: stats.sent_again,
+            connections: stats.connections,
+            inflight: session.inflight(),
+            unacknowledged: session.unacknowledged().0,
+        })
+    }
+
+    fn quarantine_status(&self) -> QuarantineStatus {
+        let quarantine = &self.floor.quarantine;
+        QuarantineStatus {
+            received: quarantine.received,
+            written: quarantine.written,
+            evicted: quarantine.evicted,
+            buffered: quarantine.walk() as u64,
+        }
+    }
+
+    /// Begins to end: sources are read no more.
+    pub fn stop_sources(&mut self, now_ns: i64) {
+        self.now_ns = now_ns;
+        self.sources.iter_mut().for_each(|source| source.is_stopped = true);
+    }
+
+    /// Says DISCONNECT on every connection.
+    pub fn disconnect(&mut self, now_ns: i64) {
+        self.now_ns = now_ns;
+        self.sources.iter_mut().filter_map(|source| source.session()).for_each(pronubes_mqtt::Session::disconnect);
+        for sink in &mut self.floor.sinks {
+            if let SinkKind::Mqtt { sink, .. } = &mut sink.kind {
+                sink.session.disconnect();
+            }
+        }
+        self.connections.iter_mut().for_each(|connection| connection.is_wanted = false);
+    }
+
+    /// Whether nothing is inside any more.
+    #[must_use]
+    pub fn drained(&self) -> bool {
+        let sinks = self.floor.sinks.iter().all(|sink| match &sink.kind {
+            SinkKind::Mqtt { sink, .. } => sink.walk() == 0,
+            SinkKind::Batch(sink) => sink.walk() == 0,
+            SinkKind::Latest(_) => true,
+        });
+        let is_quiet = self.floor.quarantine.walk() == 0 && self.floor.hooks.iter().all(|hook| hook.queue.is_empty());
+        sinks && is_quiet && self.floor.settle.is_empty()
+    }
+}
+
+fn route_status(name: Box<str>, stats: &RouteStats) -> RouteStatus {
+    RouteStatus {
+        name,
+        matched: stats.matched,
+        forked: stats.forked,
+        passed: stats.passed,
+        filtered: stats.filtered,
+        absorbed: stats.absorbed,
+        quarantined: stats.quarantined,
+        reasons: stats.reasons.iter().map(|(reason, count)| (reason.code(), *count)).collect(),
+    }
+}
+
+impl Status {
+    fn totals(&self) -> Totals {
+        let mut totals = Totals { buffered: self.in_hooks, ..Totals::default() };
+        for source in &self.sources {
+            totals.received += source.ledger.received;
+            totals.unrouted += source.ledger.unrouted;
+            totals.quarantined += source.ledger.rejected;
+            totals.dropped += source.dropped;
+        }
+        for route in &self.routes {
+            totals.filtered += route.filtered;
+            totals.quarantined += route.quarantined;
+        }
+        for sink in &self.sinks {
+            totals.delivered += sink.counters.delivered;
+            totals.quarantined += sink.counters.quarantined;
+            totals.dropped += sink.counters.dropped;
+            totals.buffered += sink.buffered;
+        }
+        totals
+    }
+
+    fn is_balanced(&self) -> bool {
+        let sources = self.sources.iter().all(|source| {
+            let ledger = &source.ledger;
+            ledger.received == ledger.matched + ledger.unrouted + ledger.rejected + source.dropped
+        });
+        let routes = self.routes.iter().all(|route| {
+            route.matched + route.forked == route.passed + route.filtered + route.absorbed + route.quarantined
+        });
+        let sinks = self.sinks.iter().all(|sink| {
+            let counters = &sink.counters;
+            counters.emitted == counters.delivered + counters.dropped + counters.quarantined + sink.buffered
+        });
+        let quarantine = &self.quarantine;
+        let is_quarantine = quarantine.received == quarantine.written + quarantine.evicted + quarantine.buffered;
+        let in_hooks = self.routes.iter().map(|route| route.absorbed).sum::<u64>();
+        sources && routes && sinks && is_quarantine && in_hooks == self.in_hooks && self.lost_holds == 0
+    }
+}

@@ -1,0 +1,6 @@
+//! The whole data path between brokers, on a virtual clock: nothing is lost, nothing is acknowledged too early, ledgers balance.
+
+mod acknowledging;
+mod blocking;
+mod broker;
+mod world;
