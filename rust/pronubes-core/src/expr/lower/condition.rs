@@ -7,7 +7,7 @@ use super::{
     BoolFn, Cell, Comparison, Constant, Literals, Number, Reason, Scope, SlotId, Tree, Type, cell_fn,
     lower as lower_cell,
 };
-use crate::payload::{Kind, Raw};
+use crate::payload::{Kind, Raw, number};
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
@@ -142,6 +142,11 @@ fn has(scope: &Scope<'_>, slot: SlotId) -> Result<bool, Reason> {
 #[inline]
 fn number_test(scope: &Scope<'_>, slot: SlotId, comparison: Comparison, bound: Number) -> Result<bool, Reason> {
     let cell = scope.cell(slot);
+    // The common pair needs no exact order: a field with a point against a bound with one.
+    if let (Cell::Raw(raw @ Raw { kind: Kind::Decimal, .. }), Number::Double(bound)) = (cell, bound) {
+        let value = number::parse_f64(raw.span().of(scope.payload))?;
+        return Ok(comparison.holds(value.partial_cmp(&bound).unwrap_or(Ordering::Equal)));
+    }
     if is_number(cell) {
         return Ok(comparison.holds(Number::of(cell, scope.payload)?.order(bound)));
     }
