@@ -1,6 +1,6 @@
 //! Runs the shared vectors of `tests/vectors/expr`: an expression, a message, and its value, reason or load errors.
 
-use pronubes_core::expr::{Expr, ExprCompiler, ExprError, ParseCache, Scope, Vars};
+use pronubes_core::expr::{Expr, ExprCompiler, ExprError, FUNCTIONS, ParseCache, Scope, Vars};
 use pronubes_core::message::Meta;
 use pronubes_core::payload::{Cell, Limits, Literals, PathSetBuilder, Scan, Span, TextArena, number, scan, text};
 use pronubes_core::reason::Reason;
@@ -221,4 +221,56 @@ fn json(cell: Cell, scope: &Scope<'_>) -> Result<Value, Reason> {
         }
     }
     Ok(serde_json::from_slice(&out).expect("a cell is JSON"))
+}
+
+/// The cells of a table row that are code, in order; `|` inside of code is written `\|`.
+fn code_cells(row: &str) -> Vec<String> {
+    let cells = row.trim().trim_matches('|').replace("\\|", "\u{1}");
+    cells
+        .split('|')
+        .map(|cell| cell.trim().replace('\u{1}', "|"))
+        .map(|cell| match cell.strip_prefix("`` ").and_then(|cell| cell.strip_suffix(" ``")) {
+            Some(code) => code.to_owned(),
+            None => cell.trim_matches('`').to_owned(),
+        })
+        .collect()
+}
+
+#[test]
+fn every_example_of_the_reference_is_a_vector() {
+    let page = include_str!("../../../docs/reference/expressions.md");
+    let cases: Vec<Case> = files()
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .flat_map(|text| serde_json::from_str::<Vectors>(&text).unwrap().cases)
+        .collect();
+    let mut examples = 0;
+    for row in page.lines().filter(|line| line.starts_with('|')) {
+        let cells = code_cells(row);
+        let [.., expression, payload, result] = cells.as_slice() else { continue };
+        if matches!(result.as_str(), "result" | "---") {
+            continue;
+        }
+        examples += 1;
+        let payload: Option<Value> = (!payload.is_empty()).then(|| serde_json::from_str(payload).expect(row));
+        let value: Option<Value> = serde_json::from_str(result).ok();
+        let is_covered = cases.iter().any(|case| {
+            let is_result = if value.is_some() { case.value == value } else { case.reason.as_ref() == Some(result) };
+            case.expression == *expression && case.payload == payload && is_result
+        });
+        assert!(is_covered, "no vector says that {row}");
+    }
+    assert!(examples >= 60, "only {examples} examples were found");
+}
+
+#[test]
+fn every_function_has_its_row_in_the_reference() {
+    let page = include_str!("../../../docs/reference/expressions.md");
+    for function in FUNCTIONS {
+        let (global, method) = (format!("| `{}(", function.name), format!("| `text.{}(", function.name));
+        assert!(page.contains(&global) || page.contains(&method), "`{}` is not in the reference", function.name);
+        let (_, extensions) = page.split_once("Extensions, named").unwrap();
+        let is_extension = extensions.contains(&global) || extensions.contains(&method);
+        assert_eq!(is_extension, !function.is_standard, "`{}` stands in the wrong table", function.name);
+    }
 }
