@@ -3,7 +3,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use pronubes_core::expr::{ExprCompiler, ParseCache, Scope, Vars};
 use pronubes_core::matcher::{Hits, Matcher, RouteId, TopicTable};
+use pronubes_core::message::Meta;
+use pronubes_core::payload::{self, Limits, Literals, PathSetBuilder, Scan, Span, TextArena, scan};
 use pronubes_core::template::{Template, TemplateOptions};
 use pronubes_core::topic::RouteFilter;
 
@@ -115,4 +118,59 @@ fn warm_buffers_are_enough_to_match_look_up_and_render() {
         assert_eq!(message(), first);
     }
     assert_eq!((first, CALLS.get() - calls), ((true, 3, "acme/filling/t1/42/speed".len()), 0));
+}
+
+#[test]
+fn warm_expressions_allocate_nothing() {
+    let sources = [
+        "payload.value * 1.8 + 32.0",
+        "payload.quality == \"GOOD\" && payload.value > -40.0",
+        "payload.count * 3 + 1 > 10 || has(payload.missing)",
+        "(payload.value + payload.value) * payload.value / 2",
+        "payload.quality + \"-\" + tag + payload.escaped + string(payload.value * 2.0) + meta.source",
+        "payload.escaped == \"ü\" && payload.escaped < \"z\" && payload.escaped.startsWith(\"ü\")",
+        "payload.quality.lowerAscii().trim().matches(\"^go+d$\")",
+        "payload.quality in [\"GOOD\", \"BAD\"] ? int(payload.text) : payload.count",
+        "min(payload.value, 3, payload.count) + round(double(payload.text))",
+        "payload.missing + 1",
+    ];
+    let payload = br#"{"value": 21.37, "quality": "GOOD", "count": 17, "escaped": "\u00fc", "text": "42"}"#;
+    let topic = "raw/t1";
+    let (mut paths, mut literals, cache) = (PathSetBuilder::default(), Literals::default(), ParseCache::default());
+    let vars = Vars::new();
+    let mut compiler = ExprCompiler {
+        captures: &["tag".into()],
+        vars: &vars,
+        allow_key: false,
+        paths: &mut paths,
+        literals: &mut literals,
+        cache: &cache,
+    };
+    let exprs = sources.map(|source| compiler.compile(source).unwrap());
+    let paths = paths.build().unwrap();
+    let (mut found, mut text, meta) = (Scan::default(), TextArena::default(), Meta::default());
+    let mut message = || {
+        text.clear();
+        scan(payload, &paths, &Limits::default(), &mut found).unwrap();
+        let mut scope = Scope {
+            payload,
+            topic,
+            captures: &[Span { start: 4, end: 6 }],
+            meta: &meta,
+            source: "shopfloor",
+            key: payload::Cell::Missing,
+            cells: &found.cells,
+            literals: &literals,
+            text: &mut text,
+        };
+        exprs.each_ref().map(|expr| (expr.eval(&mut scope), expr.eval_bool(&mut scope)))
+    };
+    let first = message();
+    assert_eq!(first.iter().filter(|(value, _)| value.is_err()).count(), 1);
+    assert_eq!(message(), first);
+    let calls = CALLS.get();
+    for _ in 0..1000 {
+        assert_eq!(message(), first);
+    }
+    assert_eq!(CALLS.get() - calls, 0);
 }

@@ -234,7 +234,7 @@ impl fmt::Display for Constant {
     }
 }
 
-/// CEL with all brackets; a part that always fails shows its reason.
+/// CEL with all brackets; fields show their path, a part that always fails its reason.
 impl fmt::Display for Tree {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
