@@ -119,6 +119,27 @@ fn a_smaller_window_is_filled_little_by_little() {
     assert!(bench.session.can_publish());
 }
 
+/// The ring is cut while some of its messages still wait for quota.
+#[test]
+fn large_messages_fill_a_smaller_window_whole() {
+    let mut config = SessionConfig::new(Version::V5, "c");
+    (config.max_inflight, config.clean_start) = (12, false);
+    let mut bench = Bench::new(config);
+    bench.open(false);
+    let payload = |id: u64| format!("{id}:{}", "x".repeat(6_000));
+    for id in 1..=12 {
+        bench.session.publish(publish_qos1("a", &payload(id)), id).expect("there is room");
+    }
+    bench.lose();
+    bench.connack.push(PropertyId::ReceiveMaximum, Value::Short(1)).expect("allowed");
+    bench.open(true);
+    for id in 1..=12 {
+        assert!(bench.sent() == [format!("PUBLISH a {} id={id} dup", payload(id))], "message {id}");
+        bench.broker_confirms(id as u16);
+    }
+    assert_eq!((bench.session.inflight(), bench.session.can_publish()), (0, true));
+}
+
 #[test]
 fn an_acknowledgement_of_an_earlier_connection_is_void() {
     for version in VERSIONS {
