@@ -11,7 +11,7 @@ fn compile(source: &str, paths: &mut PathSetBuilder, cache: &ParseCache) -> Resu
 }
 
 fn compiled(source: &str) -> Expr {
-    compile(source, &mut PathSetBuilder::default(), &ParseCache::default()).unwrap()
+    compile(source, &mut PathSetBuilder::default(), &ParseCache::default()).expect(source)
 }
 
 #[test]
@@ -60,6 +60,16 @@ fn routes_of_one_template_are_parsed_once() {
         compile(&source, &mut PathSetBuilder::default(), &cache).unwrap();
     }
     assert_eq!(cache.len(), 50);
+}
+
+#[test]
+fn patterns_of_one_template_are_compiled_once() {
+    let cache = ParseCache::default();
+    for route in 0..10_000 {
+        let source = format!("area.matches(\"^(halle|werk)[0-9]{{1,3}}-{}$\") && payload.a > {route}", route % 20);
+        compile(&source, &mut PathSetBuilder::default(), &cache).unwrap();
+    }
+    assert_eq!((cache.len(), cache.patterns()), (10_000, 20));
 }
 
 #[test]

@@ -6,12 +6,15 @@ use super::lexical::{self, MAX_NESTING, span};
 use super::syntax::{Comparison, Constant, Node, NodeKind, Operator};
 use crate::payload::Span;
 use cel::common::ast::{CallExpr, Expr as Syntax, IdedExpr, LiteralValue, SelectExpr, SourceInfo, operators};
+use regex::bytes::{Regex, RegexBuilder};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Most expressions that a [`ParseCache`] remembers; later ones are parsed each time.
+/// Most expressions, and most patterns, that a [`ParseCache`] remembers; later ones are parsed each time.
 const MAX_CACHED: usize = 16_384;
+/// Most memory that one compiled pattern may take.
+const MAX_PATTERN_BYTES: usize = 1 << 20;
 
 /// What parsing gave: the syntax tree, or all that is wrong with the syntax. Shared by all routes with the same text.
 type Parsed = Result<Arc<Node>, Arc<[ExprError]>>;
@@ -20,6 +23,7 @@ type Parsed = Result<Arc<Node>, Arc<[ExprError]>>;
 #[derive(Debug, Default)]
 pub struct ParseCache {
     parsed: RefCell<HashMap<Box<str>, Parsed>>,
+    patterns: RefCell<HashMap<Box<str>, Regex>>,
 }
 
 impl ParseCache {
@@ -37,6 +41,25 @@ impl ParseCache {
             cache.insert(source.into(), parsed.clone());
         }
         parsed
+    }
+
+    /// The compiled form of a pattern, which all its users share: compiling one takes longer than an expression.
+    pub(super) fn pattern(&self, source: &str) -> Result<Regex, regex::Error> {
+        if let Some(known) = self.patterns.borrow().get(source) {
+            return Ok(known.clone());
+        }
+        let pattern = RegexBuilder::new(source).size_limit(MAX_PATTERN_BYTES).build()?;
+        let mut cache = self.patterns.borrow_mut();
+        if cache.len() < MAX_CACHED {
+            cache.insert(source.into(), pattern.clone());
+        }
+        Ok(pattern)
+    }
+
+    /// How many patterns it holds.
+    #[must_use]
+    pub fn patterns(&self) -> usize {
+        self.patterns.borrow().len()
     }
 
     /// How many expressions it holds.

@@ -6,9 +6,6 @@ use crate::expr::functions::{CallStyle, FUNCTIONS, Function};
 use crate::expr::syntax::{Constant, Node};
 use crate::expr::tree::{Pattern, Tree, Type};
 
-/// Most memory that one compiled pattern may take.
-const MAX_PATTERN_BYTES: usize = 1 << 20;
-
 /// Functions and macros of CEL that are no part of the subset.
 const OF_CEL: [&str; 21] = [
     "all",
@@ -96,7 +93,7 @@ impl Checker<'_, '_> {
             let error = self.make(pattern.extent, "A pattern is a constant text.", "`\"...\"`");
             return if self.errors.len() > before { tree } else { self.push(error) };
         };
-        match regex::bytes::RegexBuilder::new(&source).size_limit(MAX_PATTERN_BYTES).build() {
+        match self.compiler.cache.pattern(&source) {
             Ok(compiled) => fold::strict(Tree::Matches(Box::new(tree), Pattern(compiled)), node.extent),
             Err(error) => {
                 let error = pattern_error(self.source, pattern, &source, &error);
