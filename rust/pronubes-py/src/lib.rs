@@ -1,9 +1,39 @@
-//! The extension module `pronubes._core`: thin classes over the Rust crates.
+//! The extension module `pronubes._core`: thin classes over the Rust crates. The stub beside the Python package,
+//! `_core.pyi`, is its documentation.
+
+mod detach;
+mod error;
+mod outcome;
+mod router;
+mod specification;
+mod topics;
+
 use pyo3::prelude::*;
+
+/// How this module was built.
+const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), " ", env!("PRONUBES_PROFILE"), " ", env!("PRONUBES_TARGET"));
 
 /// The module's exports.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("BUILD", BUILD)?;
+    module.add("TopicError", py.get_type::<error::TopicError>())?;
+    module.add("SpecFailure", py.get_type::<error::SpecFailure>())?;
+    module.add("InternalError", py.get_type::<error::InternalError>())?;
+    module.add_class::<error::PySpecError>()?;
+    module.add_class::<outcome::PyOutcome>()?;
+    module.add_class::<router::PyRouter>()?;
+    module.add_function(wrap_pyfunction!(topics::topic_matches, module)?)?;
+    module.add_function(wrap_pyfunction!(topics::validate_filter, module)?)?;
+    module.add_function(wrap_pyfunction!(topics::validate_topic, module)?)?;
+    module.add_function(wrap_pyfunction!(topics::captures, module)?)?;
+    module.add_function(wrap_pyfunction!(topics::mqtt_filter, module)?)?;
+    module.add_function(wrap_pyfunction!(topics::covers, module)?)?;
+    module.add_function(wrap_pyfunction!(topics::intersects, module)?)?;
+    module.add_function(wrap_pyfunction!(specification::compile_spec, module)?)?;
+    module.add_function(wrap_pyfunction!(specification::reasons, module)?)?;
+    module.add_function(wrap_pyfunction!(specification::steps, module)?)?;
     Ok(())
 }

@@ -1,0 +1,71 @@
+//! Errors on their way to Python: the one place where Rust's errors become exceptions.
+
+use pronubes_core::SpecError;
+use pronubes_core::topic::TopicError as CoreTopicError;
+use pyo3::create_exception;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+
+create_exception!(pronubes._core, TopicError, PyValueError, "A topic or filter breaks a rule of MQTT.");
+create_exception!(pronubes._core, SpecFailure, PyValueError, "A specification does not compile.");
+create_exception!(pronubes._core, InternalError, PyRuntimeError, "A defect in pronubes: please report the text.");
+
+/// One thing that is wrong with a specification.
+#[pyclass(frozen, name = "SpecError", module = "pronubes._core")]
+pub struct PySpecError(pub SpecError);
+
+#[pymethods]
+impl PySpecError {
+    #[getter]
+    fn path(&self) -> String {
+        self.0.path_text()
+    }
+    #[getter]
+    fn offset(&self) -> Option<usize> {
+        self.0.offset
+    }
+    #[getter]
+    fn length(&self) -> Option<usize> {
+        self.0.length
+    }
+    #[getter]
+    fn message(&self) -> &str {
+        &self.0.message
+    }
+    #[getter]
+    fn found(&self) -> Option<&str> {
+        self.0.found.as_deref()
+    }
+    #[getter]
+    fn expected(&self) -> Option<&str> {
+        self.0.expected.as_deref()
+    }
+    #[getter]
+    fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+    fn __repr__(&self) -> String {
+        format!("SpecError({})", self.0)
+    }
+}
+
+/// A `TopicError` with its clause and offset.
+pub fn topic_error(py: Python<'_>, error: &CoreTopicError) -> PyErr {
+    let raised = TopicError::new_err(error.to_string());
+    let value = raised.value(py);
+    match value.setattr("clause", error.clause).and_then(|()| value.setattr("offset", error.offset)) {
+        Ok(()) => raised,
+        Err(other) => other,
+    }
+}
+
+/// A `SpecFailure` with all errors.
+pub fn spec_failure(py: Python<'_>, errors: Vec<SpecError>) -> PyErr {
+    let text = errors.iter().map(SpecError::to_string).collect::<Vec<_>>().join("\n");
+    let raised = SpecFailure::new_err(text);
+    let errors: Vec<PySpecError> = errors.into_iter().map(PySpecError).collect();
+    match errors.into_pyobject(py).and_then(|errors| raised.value(py).setattr("errors", errors)) {
+        Ok(()) => raised,
+        Err(other) => other,
+    }
+}

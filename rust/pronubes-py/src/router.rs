@@ -1,0 +1,175 @@
+//! `Router`: the compiled routes without any I/O.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pronubes_core::topic::validate_topic;
+use pronubes_core::{
+    Emission, HookCall, Message, Meta, Outlet, Plan, Quarantined, Reason, RouteId, Routed, Router, SourceId,
+};
+use pyo3::exceptions::PyKeyError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use serde_json::{Map, Value, json};
+
+use crate::detach::detached;
+use crate::error::{InternalError, spec_failure};
+use crate::outcome::PyOutcome;
+use crate::specification::compile;
+
+/// The compiled routes without any I/O.
+#[pyclass(frozen, name = "Router", module = "pronubes._core")]
+pub struct PyRouter {
+    plan: Arc<Plan>,
+    /// The router uses its buffers again for each message, so one caller at a time; calls are short.
+    state: Mutex<State>,
+}
+
+struct State {
+    router: Router,
+    /// Messages per source whose topic is none: they never reach the router.
+    invalid: Vec<u64>,
+}
+
+impl PyRouter {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic leaves scratch buffers behind, which the next message clears.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn source(&self, name: &str) -> PyResult<SourceId> {
+        self.plan.source(name).ok_or_else(|| PyKeyError::new_err(format!("There is no source `{name}`.")))
+    }
+}
+
+#[pymethods]
+impl PyRouter {
+    #[staticmethod]
+    fn from_spec(py: Python<'_>, spec: &[u8]) -> PyResult<Self> {
+        let plan = detached(py, || compile(spec)).map_err(|errors| spec_failure(py, errors))?;
+        let plan = Arc::new(plan);
+        let state = State { router: Router::new(Arc::clone(&plan)), invalid: vec![0; plan.sources().len()] };
+        Ok(Self { plan, state: Mutex::new(state) })
+    }
+
+    #[pyo3(signature = (source, messages, *, now_ns))]
+    fn route(&self, source: &str, messages: Vec<(String, Vec<u8>)>, now_ns: i64) -> PyResult<Vec<PyOutcome>> {
+        let source = self.source(source)?;
+        let mut state = self.lock();
+        let mut collected = Collected { plan: &self.plan, index: 0, outcomes: Vec::with_capacity(messages.len()) };
+        for (index, (topic, payload)) in messages.iter().enumerate() {
+            collected.index = index;
+            let meta = Meta { received_ns: now_ns, ..Meta::default() };
+            let message = Message { source, topic, payload, meta };
+            let routed = if validate_topic(topic).is_ok() {
+                state.router.route(&message, &mut collected)
+            } else {
+                state.invalid[usize::from(source.0)] += 1;
+                Routed::Rejected(Reason::InvalidTopic)
+            };
+            collected.finish(&message, routed);
+        }
+        Ok(collected.outcomes)
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let state = self.lock();
+        let stats = state.router.stats();
+        let sources =
+            self.plan.sources().iter().zip(&stats.sources).zip(&state.invalid).map(|((name, ledger), invalid)| {
+                json!({"name": name, "received": ledger.received + invalid, "matched": ledger.matched,
+                "unrouted": ledger.unrouted, "rejected": ledger.rejected + invalid})
+            });
+        let routes = (0..).map(RouteId).zip(&stats.routes).map(|(id, ledger)| {
+            let reasons: Map<String, Value> =
+                ledger.reasons.iter().map(|(reason, count)| (reason.code().to_owned(), (*count).into())).collect();
+            json!({"name": self.plan.route_name(id), "matched": ledger.matched, "forked": ledger.forked,
+                "passed": ledger.passed, "filtered": ledger.filtered, "absorbed": ledger.absorbed,
+                "quarantined": ledger.quarantined, "reasons": reasons})
+        });
+        let sinks = self
+            .plan
+            .sinks()
+            .iter()
+            .zip(&stats.emitted)
+            .map(|(name, emitted)| json!({"name": name, "emitted": emitted}));
+        let topics = state.router.topics();
+        to_bytes(
+            py,
+            &json!({
+                "balanced": stats.is_balanced(),
+                "sources": sources.collect::<Vec<_>>(),
+                "routes": routes.collect::<Vec<_>>(),
+                "sinks": sinks.collect::<Vec<_>>(),
+                "topics": {"known": topics.len(), "untracked": topics.untracked(), "bytes": topics.memory_bytes()},
+            }),
+        )
+    }
+}
+
+fn to_bytes<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyBytes>> {
+    let text = serde_json::to_vec(value).map_err(|error| InternalError::new_err(error.to_string()))?;
+    Ok(PyBytes::new(py, &text))
+}
+
+/// Collects outcomes of one call.
+struct Collected<'a> {
+    plan: &'a Plan,
+    index: usize,
+    outcomes: Vec<PyOutcome>,
+}
+
+impl Collected<'_> {
+    fn route_name(&self, route: RouteId) -> String {
+        self.plan.route_name(route).to_owned()
+    }
+
+    fn finish(&mut self, message: &Message<'_>, routed: Routed) {
+        let (kind, reason) = match routed {
+            Routed::Taken => return,
+            Routed::Unrouted => ("unrouted", None),
+            Routed::Rejected(reason) => ("rejected", Some(reason)),
+        };
+        self.outcomes.push(PyOutcome { reason: reason.map(Reason::code), ..self.outcome(kind, message) });
+    }
+
+    fn outcome(&self, kind: &'static str, message: &Message<'_>) -> PyOutcome {
+        PyOutcome::new(kind, self.index, message.topic, message.payload)
+    }
+}
+
+impl Outlet for Collected<'_> {
+    fn emit(&mut self, emission: &Emission<'_>) {
+        let topic = String::from_utf8_lossy(emission.topic);
+        self.outcomes.push(PyOutcome {
+            route: Some(self.route_name(emission.route)),
+            sink: self.plan.sinks().get(usize::from(emission.sink.0)).map(ToString::to_string),
+            qos: emission.qos.unwrap_or_default(),
+            retain: emission.retain,
+            ..PyOutcome::new("emitted", self.index, &topic, emission.payload)
+        });
+    }
+
+    fn hook(&mut self, call: &HookCall<'_>) {
+        self.outcomes.push(PyOutcome {
+            route: Some(self.route_name(call.route)),
+            step: Some(call.step),
+            hook: self.plan.hooks().get(usize::from(call.hook.0)).map(ToString::to_string),
+            ..PyOutcome::new("hook", self.index, call.new_topic.unwrap_or(call.topic), call.payload)
+        });
+    }
+
+    fn quarantine(&mut self, fault: &Quarantined<'_>) {
+        self.outcomes.push(PyOutcome {
+            route: Some(self.route_name(fault.route)),
+            step: fault.step,
+            reason: Some(fault.reason.code()),
+            detail: (!fault.detail.is_empty()).then(|| fault.detail.to_owned()),
+            ..self.outcome("quarantined", &fault.message)
+        });
+    }
+
+    fn filtered(&mut self, route: RouteId) {
+        self.outcomes
+            .push(PyOutcome { route: Some(self.route_name(route)), ..PyOutcome::new("filtered", self.index, "", b"") });
+    }
+}
