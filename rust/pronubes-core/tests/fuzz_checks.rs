@@ -6,6 +6,8 @@ use proptest::prelude::*;
 mod expression;
 #[path = "../../fuzz/checks/filter.rs"]
 mod filter;
+#[path = "../../fuzz/checks/scanner.rs"]
+mod scanner;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
@@ -51,4 +53,42 @@ const TOKENS: &[&str] = &[
     "9223372036854775808", "(", ")", "[", "]", "{", "}", ",", "?", ":", "+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">",
     ">=", "&&", "||", "!", "`a b`", "//c\n", " ", "\n", "has(", "payload.a", "payload[\"b\"]", ".map(x, x)", ".all(", ".startsWith(",
     "\\", "\\u00fc", "as", "while", "😀", "\0{}",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    #[test]
+    fn scanner_takes_any_bytes(data in prop::collection::vec(any::<u8>(), 0..40)) {
+        scanner::check(&data);
+    }
+
+    #[test]
+    fn scanner_takes_any_sequence_of_words(words in prop::collection::vec(prop::sample::select(JSON_WORDS), 0..30)) {
+        scanner::check(words.concat().as_bytes());
+    }
+
+    #[test]
+    fn scanner_takes_any_object(
+        fields in prop::collection::vec(("(a|b|0|é|\\\\u0061|tag name){0,2}", json_value()), 0..6), space in "[ \n]{0,2}",
+    ) {
+        let fields: Vec<_> = fields.iter().map(|(key, value)| format!("{space}\"{key}\":{value}{space}")).collect();
+        scanner::check(format!("{{{}}}", fields.join(",")).as_bytes());
+    }
+}
+
+fn json_value() -> impl Strategy<Value = String> {
+    prop::sample::select(JSON_WORDS).prop_map(str::to_owned).prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|values| format!("[{} ]", values.join(", "))),
+            inner.prop_map(|value| format!("{{\"x\" :{value},\"y\\\"}}\":0}}")),
+        ]
+    })
+}
+
+#[rustfmt::skip]
+const JSON_WORDS: &[&str] = &[
+    "{", "}", "[", "]", ":", ",", "{\"a\":", "\"a\":1", "\"\"", "\"a\"", "\"\\u0061\"", "\"é\\n\"", "\"long text of three words\"",
+    "\"\\ud83d\\ude00\"", "\"\\ud83d\"", "0", "-0", "12345678901234567890", "1.5", "1e400", "1E-3", "true", "false", "null", " ",
+    "\n", "\"", "\\", "a", "0", "[]", "{}", "[1,2]", "{\"b\":[{}]}",
 ];
