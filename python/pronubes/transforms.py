@@ -209,6 +209,9 @@ class Step(StrictModel):
         if len(verbs) != 1:
             found = f"This step has {len(verbs)} verbs." if verbs else "This step has no verb."
             raise refuse(found, expected=f"one of {', '.join(f'`{verb}`' for verb in VERBS)}", hint="Steps are a list: give each verb its own `- `.")
+        (verb,) = verbs
+        if getattr(self, verb) is None:
+            raise refuse(f"`{verb}` has no arguments.", field=verb)
         return self
 
 

@@ -12,7 +12,7 @@ __all__ = ["configure", "run"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.epilog = "Editors with the YAML language server read it when the first line of a configuration is `# yaml-language-server: $schema=pronubes.schema.json`."
+    parser.epilog = "Editors find it when a configuration begins with `# yaml-language-server: $schema=pronubes.schema.json`."
 
 
 def run(_arguments: argparse.Namespace) -> int:

@@ -113,9 +113,7 @@ def _finding(loaded: Loaded, error: SpecError, spec: Any) -> Finding:
     path = _path_in_file(parts, spec)
     offset, length = error.offset, error.length
     if offset is not None and isinstance(value, str):
-        begin = loaded.places.offset_in_text(path, offset, in_bytes=value)
-        end = loaded.places.offset_in_text(path, offset + (length or 1), in_bytes=value)
-        offset, length = begin, max(end - begin, 1)
+        offset, length = loaded.places.span_in_text(path, value, offset, length or 1)
     return Finding(
         code="engine", path=path, message=error.message, expected=error.expected, hint=error.hint, offset=offset, length=length, found=error.found
     )
@@ -162,7 +160,7 @@ def _wrong_subscriptions(loaded: Loaded) -> list[Diagnostic]:
                 _core.validate_filter(topic)
             except _core.TopicError as error:
                 path = ("sources", name, "topics", index)
-                offset = loaded.places.offset_in_text(path, error.offset, in_bytes=topic)
+                offset, _ = loaded.places.span_in_text(path, topic, error.offset, 1)
                 finding = Finding(code="filter", path=path, message=str(error), expected=f"a filter by {error.clause}", offset=offset)
                 found.append(loaded.places.diagnostic(finding))
     return found

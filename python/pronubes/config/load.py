@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from pronubes.config.findings import Finding, findings
 from pronubes.config.limits import MAX_BYTES
+from pronubes.config.located import Node
 from pronubes.config.model import Configuration
 from pronubes.config.places import Places
 from pronubes.config.reader import Irregular, Pending, read_values
@@ -121,7 +122,7 @@ def _load_irregular(text: str, file: str, base_dir: Path) -> Loaded:
         raise ConfigurationError(document.problems if document else [])
     values = document.root.plain_value()
     places.variables = _variables(values)
-    problems: list[Finding] = list(_nothings(values, ()))
+    problems: list[Finding] = list(_nothings(document.root, ()))
     copied = _copy(values, (), places.variables, problems)
     return _check(copied, places, base_dir, problems, document.problems)
 
@@ -189,22 +190,15 @@ def _variable_finding(problem: VariableProblem, path: tuple[str | int, ...], var
     return Finding(code="variable", path=path, message=str(problem), expected=expected, hint=hint, offset=problem.offset, length=problem.length)
 
 
-def _nothings(value: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
-    """List keys without a value, where a value is not a literal that may be null."""
-    if value is None:
-        if not _may_be_null(path):
+def _nothings(node: Node, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    """List keys and entries without a value. A written `null` is one."""
+    if node.kind == "scalar":
+        if not node.text and not node.style:
             what = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "This entry"
             yield Finding(code="no_value", path=path, message=f"{what} has no value.")
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _nothings(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _nothings(item, (*path, index))
-
-
-def _may_be_null(path: tuple[str | int, ...]) -> bool:
-    return len(path) > 5 and path[0] == "routes" and path[2] == "steps" and (path[4] == "set" or path[4:6] in {("map", "values"), ("map", "default")})
+        return
+    for index, (key, value) in enumerate(node.entries):
+        yield from _nothings(value, (*path, key.text if key is not None else index))
 
 
 @contextmanager

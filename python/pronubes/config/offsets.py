@@ -12,34 +12,43 @@ from collections.abc import Mapping
 from pronubes.config.located import Document, Node
 from pronubes.config.variables import Value, VariableProblem, pieces
 
-__all__ = ["index_in_file", "line_and_column", "offset_as_written"]
+__all__ = ["index_in_file", "line_and_column", "span_as_written"]
 
 _FOLD = re.compile(r"[ \t]*(?:\r\n|[\n\r\x85\u2028\u2029])[ \t]*(?:(?:\r\n|[\n\r\x85\u2028\u2029])[ \t]*)*")
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _ESCAPE_LENGTH = {"x": 4, "u": 6, "U": 10}
 
 
-def offset_as_written(text: str, variables: Mapping[str, Value], offset: int) -> int:
-    """Find the character of a text before its variables were replaced.
+def span_as_written(text: str, variables: Mapping[str, Value], offset: int, length: int) -> tuple[int, int]:
+    """Find a part of a text as it was before its variables were replaced.
 
     Args:
         text: The text with `${...}`.
         variables: What they were replaced by.
-        offset: A character of the text after replacing.
+        offset: The first character of the part after replacing.
+        length: How many characters.
 
     Returns:
-        The character of `text`; for one that came out of a variable, where its `${` stands.
+        The first character in `text` and how many; a part that came out of a variable gives its `${...}`.
     """
+    begin, _ = _as_written(text, variables, offset)
+    _, end = _as_written(text, variables, offset + max(length, 1) - 1)
+    return begin, max(end - begin, 1)
+
+
+def _as_written(text: str, variables: Mapping[str, Value], offset: int) -> tuple[int, int]:
+    """Find where one character of the text after replacing begins and ends in what was written."""
     length = 0
     try:
         for piece in pieces(text, variables):
             if offset < length + len(piece.text):
                 is_literal = piece.end - piece.start == len(piece.text)
-                return piece.start + (offset - length if is_literal else 0)
+                at = piece.start + offset - length
+                return (at, at + 1) if is_literal else (piece.start, piece.end)
             length += len(piece.text)
     except VariableProblem:
-        return min(offset, len(text))
-    return len(text)
+        return min(offset, len(text)), len(text)
+    return len(text), len(text)
 
 
 def index_in_file(document: Document, node: Node, offset: int) -> int:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from pronubes.config.findings import Finding, text_of_path
 from pronubes.config.located import Document, Node, read_located
-from pronubes.config.offsets import index_in_file, line_and_column, offset_as_written
+from pronubes.config.offsets import index_in_file, line_and_column, span_as_written
 from pronubes.config.traps import comma_hint, comment_hint
 from pronubes.config.variables import Value
 from pronubes.diagnostics import Diagnostic, Position, Severity
@@ -78,7 +78,8 @@ class Places:
         if finding.offset is not None and node.kind == "scalar":
             return self._within(document, node, finding.offset, finding.length or 1)
         is_block = node.kind != "scalar" and not node.is_flow
-        if key is not None and (finding.at_key or is_block or node.text == node.style == ""):
+        is_nothing = node.kind == "scalar" and not node.text and not node.style
+        if key is not None and (finding.at_key or is_block or is_nothing):
             return document.position(key)
         return document.position(node)
 
@@ -89,19 +90,25 @@ class Places:
         width = len(document.line(line - 1)) - column + 1
         return Position(line, column, max(min(end - begin, width), 1))
 
-    def offset_in_text(self, path: tuple[str | int, ...], offset: int, *, in_bytes: str) -> int:
-        """Turn a byte of a text after its variables were put in into the character as it is written.
+    def span_in_text(self, path: tuple[str | int, ...], text: str, offset: int, length: int) -> tuple[int, int]:
+        """Turn a span of bytes of a text after its variables were put in into the characters as they are written.
 
         Args:
             path: The way to the text.
-            offset: The byte in UTF-8.
-            in_bytes: The text after its variables were put in.
+            text: The text after its variables were put in.
+            offset: The first byte in UTF-8.
+            length: How many bytes.
+
+        Returns:
+            The first character and how many.
         """
-        characters = len(in_bytes.encode()[:offset].decode(errors="ignore"))
+        encoded = text.encode()
+        begin = len(encoded[:offset].decode(errors="ignore"))
+        size = max(len(encoded[offset : offset + length].decode(errors="ignore")), 1)
         node = self.document.find(path)[0] if self.document is not None else None
         if node is None or node.kind != "scalar" or "${" not in node.text:
-            return characters
-        return offset_as_written(node.text, self.variables, characters)
+            return begin, size
+        return span_as_written(node.text, self.variables, begin, size)
 
     def _found(self, finding: Finding, node: Node, key: Node | None) -> str:
         if finding.at_key:

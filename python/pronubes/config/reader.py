@@ -1,7 +1,7 @@
 """YAML to plain Python values, fast.
 
 This reads a file that is right. It keeps no positions: when anything is odd it raises `Irregular`, and `located` reads the same text again,
-slowly, to say what and where. (A null is odd: it is legal in few places, and more often a `#` made a comment of the value.) Both must
+slowly, to say what and where. (A key without a value is odd: often a `#` made a comment of it.) Both must
 give the same values for every text that this one accepts (property-tested).
 
 It drives libyaml's events by hand. PyYAML's own composer recurses in C (100,000 opening brackets end the process) and follows
@@ -53,7 +53,6 @@ class _Builder:
     def __init__(self, loader: yaml.CSafeLoader) -> None:
         self._next: Any = loader.get_event  # Any: PyYAML's events are typed by their base only
         self._pending: Pending = []
-        self._has_null = False
 
     def build(self) -> tuple[Any, Pending]:
         self._next()  # the start of the stream
@@ -66,8 +65,6 @@ class _Builder:
         self._fill(root)
         self._next()  # the end of the document
         if self._next().__class__ is not StreamEndEvent:
-            raise Irregular
-        if self._has_null:
             raise Irregular
         return root, self._pending
 
@@ -91,9 +88,9 @@ class _Builder:
                     key = value
                     continue
                 if not event.style and (not value or value[0] in first_characters):
+                    if not value:
+                        raise Irregular
                     value = resolve(value)
-                    if value is None:
-                        self._has_null = True
                 elif "${" in value:
                     pending.append((current, key if is_mapping else len(current)))
             elif kind is MappingEndEvent or kind is SequenceEndEvent:

@@ -23,6 +23,7 @@ def json_schema() -> dict[str, Any]:  # Any: a JSON document
         schema["properties"][key].pop("patternProperties", None)
         schema["properties"][key]["propertyNames"] = {"pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"}
     _describe(schema)
+    _allow_variables(schema)
     return {"$schema": GenerateJsonSchema.schema_dialect, "title": "pronubes configuration", **{k: v for k, v in schema.items() if k != "title"}}
 
 
@@ -54,3 +55,17 @@ def _describe(value: Any) -> None:
     elif isinstance(value, list):
         for item in value:
             _describe(item)
+
+
+def _allow_variables(value: Any) -> None:
+    """Let a variable stand where a number or a truth value is meant: `factor: ${factor}`."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(item, dict) and item.get("type") in ("number", "integer", "boolean"):
+                about = {name: item.pop(name) for name in ("description", "default") if name in item}
+                value[key] = {**about, "anyOf": [item, {"type": "string", "pattern": r"^\$\{[^}]+\}$"}]}
+            else:
+                _allow_variables(item)
+    elif isinstance(value, list):
+        for item in value:
+            _allow_variables(item)

@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pronubes.config.located import read_located
-from pronubes.config.offsets import index_in_file, line_and_column, offset_as_written
+from pronubes.config.offsets import index_in_file, line_and_column, span_as_written
 from pronubes.config.variables import substitute
 
 WORDS = st.lists(st.text("abcdxyz0189_.=<>+*/()ä€😀\\", min_size=1, max_size=8), min_size=1, max_size=8)
@@ -63,17 +63,21 @@ NAMES = {"a": "x", "long": "some longer text", "n": 5, "empty": ""}
 
 
 @pytest.mark.parametrize(
-    ("text", "part", "offset"),
+    ("text", "part", "written"),
     [
-        ("plain/here", "here", 6),
-        ("${a}/here", "here", 5),
-        ("${long}/${a}/here", "here", 13),
-        ("$${x}/${n}/here", "here", 11),
-        ("${empty}here", "here", 8),
-        ("x/${long}/y", "longer", 2),
+        ("plain/here", "here", "here"),
+        ("${a}/here", "here", "here"),
+        ("${long}/${a}/here", "here", "here"),
+        ("$${x}/${n}/here", "here", "here"),
+        ("$${x}/here", "${", "$${"),
+        ("${empty}here", "here", "here"),
+        ("x/${long}/y", "longer", "${long}"),
+        ("x/${long}/yes", "text/ye", "${long}/ye"),
+        ("x/${n}", "5", "${n}"),
     ],
 )
-def test_offsets_go_back_through_variables(text: str, part: str, offset: int) -> None:
+def test_spans_go_back_through_variables(text: str, part: str, written: str) -> None:
     replaced = substitute(text, NAMES)
     assert isinstance(replaced, str)
-    assert offset_as_written(text, NAMES, replaced.index(part)) == offset
+    begin, length = span_as_written(text, NAMES, replaced.index(part), len(part))
+    assert text[begin : begin + length] == written
