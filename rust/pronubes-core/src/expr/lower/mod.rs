@@ -18,6 +18,8 @@ pub(super) type CellFn = Box<dyn Fn(&mut Scope<'_>) -> Result<Cell, Reason> + Se
 pub(super) type BoolFn = Box<dyn Fn(&mut Scope<'_>) -> Result<bool, Reason> + Send + Sync>;
 pub(super) type DoubleFn = Box<dyn Fn(&mut Scope<'_>) -> Result<f64, Reason> + Send + Sync>;
 
+type NumberFn = Box<dyn Fn(&mut Scope<'_>) -> Result<Number, Reason> + Send + Sync>;
+
 /// Code, in the form that is natural to it.
 pub(super) enum Code {
     Constant(Cell),

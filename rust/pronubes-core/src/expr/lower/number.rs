@@ -1,7 +1,7 @@
 //! Arithmetic: closures over doubles where the result is certainly a double, over numbers elsewhere.
 
 use super::super::value::{arithmetic, double, finite, joined, negated, sum};
-use super::{Code, DoubleFn, Literals, Number, Operator, SlotId, Tree, Type, cell_fn};
+use super::{Code, DoubleFn, Literals, Number, NumberFn, Operator, SlotId, Tree, Type, cell_fn};
 use super::{Constant, constant_cell};
 use crate::payload::Cell;
 
@@ -14,33 +14,49 @@ pub(super) fn lower(tree: &Tree, literals: &mut Literals) -> Code {
         return Code::Double(double_fn(tree, literals));
     }
     match tree {
-        Tree::Negate(part) => {
-            let part = cell_fn(part, literals);
+        Tree::Arithmetic(Operator::Add, left, right) if matches!(tree.result(), Type::Text | Type::Any) => {
+            let is_text = tree.result() == Type::Text;
+            let (left, right) = (cell_fn(left, literals), cell_fn(right, literals));
             Code::Cell(Box::new(move |scope| {
-                let cell = part(scope)?;
-                negated(Number::of(cell, scope.payload)?).map(Number::cell)
+                let (left, right) = (left(scope)?, right(scope)?);
+                if is_text { joined(left, right, scope) } else { sum(left, right, scope) }
             }))
         }
-        Tree::Arithmetic(operator, left, right) => {
-            let result = tree.result();
-            let (operator, left, right) = (*operator, cell_fn(left, literals), cell_fn(right, literals));
-            Code::Cell(match (operator, result) {
-                (Operator::Add, Type::Text) => Box::new(move |scope| {
-                    let (left, right) = (left(scope)?, right(scope)?);
-                    joined(left, right, scope)
-                }),
-                (Operator::Add, Type::Any) => Box::new(move |scope| {
-                    let (left, right) = (left(scope)?, right(scope)?);
-                    sum(left, right, scope)
-                }),
-                _ => Box::new(move |scope| {
-                    let (left, right) = (left(scope)?, right(scope)?);
-                    let (left, right) = (Number::of(left, scope.payload)?, Number::of(right, scope.payload)?);
-                    arithmetic(operator, left, right).map(Number::cell)
-                }),
+        _ => {
+            let code = number_fn(tree, literals);
+            Code::Cell(Box::new(move |scope| code(scope).map(Number::cell)))
+        }
+    }
+}
+
+/// The code of a part whose value is used as a number.
+fn number_fn(tree: &Tree, literals: &mut Literals) -> NumberFn {
+    match tree {
+        Tree::Slot(slot, _) => {
+            let slot = *slot;
+            Box::new(move |scope| Number::of(scope.cell(slot), scope.payload))
+        }
+        Tree::Negate(part) => {
+            let part = number_fn(part, literals);
+            Box::new(move |scope| part(scope).and_then(negated))
+        }
+        Tree::Arithmetic(operator, left, right) if tree.result().is_number() => {
+            let (operator, left) = (*operator, number_fn(left, literals));
+            if let Tree::Constant(constant) = &**right
+                && let Some(right) = number_of(constant)
+            {
+                return Box::new(move |scope| arithmetic(operator, left(scope)?, right));
+            }
+            let right = number_fn(right, literals);
+            Box::new(move |scope| arithmetic(operator, left(scope)?, right(scope)?))
+        }
+        other => {
+            let code = super::lower(other, literals);
+            Box::new(move |scope| {
+                let cell = code.eval(scope)?;
+                Number::of(cell, scope.payload)
             })
         }
-        other => super::lower(other, literals),
     }
 }
 
@@ -72,11 +88,8 @@ pub(super) fn double_fn(tree: &Tree, literals: &mut Literals) -> DoubleFn {
             }
         }
         other => {
-            let code = cell_fn(other, literals);
-            Box::new(move |scope| {
-                let cell = code(scope)?;
-                double(cell, scope.payload)
-            })
+            let code = number_fn(other, literals);
+            Box::new(move |scope| code(scope).map(Number::to_f64))
         }
     }
 }
