@@ -38,6 +38,14 @@ class Workload:
     messages: Path
     routes: dict[str, dict[str, Any]]  # Any: configuration as YAML would give it
 
+    def spec(self) -> dict[str, Any]:  # Any: JSON
+        """The router's specification alone, as the engine takes it; for programs that run the engine without Python."""
+        text = json.dumps(self.routes)
+        for name, value in VARS.items():
+            text = text.replace(f"${{{name}}}", value)
+        routes = [{**route, "name": name, "from": ["plant"], "to": [{"sink": "uns"}]} for name, route in json.loads(text).items()]
+        return {"vars": VARS, "sources": ["plant"], "sinks": ["uns"], "routes": routes}
+
     def config(self, port: int, qos: int, source: dict[str, Any]) -> str:
         """The whole configuration for a broker on `port`, as YAML."""
         url = f"mqtt://127.0.0.1:{port}"
@@ -150,7 +158,7 @@ def conditions(count: int, expressions: int, tags: int = 1_000) -> tuple[Iterato
 def w2(machines: int = 500) -> tuple[Iterator[Slot], dict[str, Any]]:  # Any: as above
     """A nested machine state of some 1.4 KB: a condition on two fields lets 28 % pass, five paths become a flat object."""
     picked = {
-        "machine": "payload.machine.id",
+        "machine_id": "payload.machine.id",
         "speed": "payload.drive.main.speed",
         "temperature": "payload.sensors.spindle.temperature",
         "order": "payload.job.order",
@@ -163,7 +171,7 @@ def w2(machines: int = 500) -> tuple[Iterator[Slot], dict[str, Any]]:  # Any: as
         for slot in range(machines):
             state = _machine_state(slot)
             flat = {
-                "machine": state["machine"]["id"],
+                "machine_id": state["machine"]["id"],
                 "speed": state["drive"]["main"]["speed"],
                 "temperature": state["sensors"]["spindle"]["temperature"],
                 "order": state["job"]["order"],
