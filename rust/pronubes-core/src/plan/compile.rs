@@ -12,13 +12,13 @@ use crate::payload::{Limits, Literals};
 use crate::spec::RouterSpec;
 use crate::transform::Shared;
 
-pub(super) fn compile(spec: &RouterSpec) -> Result<Plan, Vec<SpecError>> {
+pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<SpecError>> {
     let mut errors = Errors::default();
     for (key, names) in [("sources", &spec.sources), ("sinks", &spec.sinks), ("hooks", &spec.hooks)] {
         check_names(key, names, &mut errors);
     }
     let mut literals = Literals::default();
-    let mut scans = Scans::default();
+    let mut scans = Scans { is_general, ..Scans::default() };
     let routes = compile_routes(spec, &mut literals, &mut scans, &mut errors);
     let (groups, source_groups) = group_sources(spec, &routes, &mut errors);
     let scans: Result<Vec<ScanPlan>, _> = scans.builders.into_iter().map(ScanPlan::new).collect();

@@ -3,11 +3,14 @@
 mod choice;
 mod compile;
 pub(crate) mod edit;
+mod general;
 mod inputs;
 mod route;
 pub(crate) mod stage;
+mod tree;
 
 pub(crate) use edit::EditState;
+pub(crate) use general::TreeState;
 pub(crate) use inputs::{About, Failure, Inputs};
 pub(crate) use stage::{End, ScanId, ScanPlan, Stage, StageKind};
 
@@ -102,7 +105,30 @@ impl Plan {
     /// # Errors
     /// Everything that is wrong with it, not only the first.
     pub fn compile(spec: &RouterSpec) -> Result<Self, Vec<SpecError>> {
-        compile::compile(spec)
+        compile::compile(spec, false)
+    }
+
+    /// Compiles a specification so that every step runs on the general path: what tests compare the fast path with.
+    ///
+    /// # Errors
+    /// As [`Plan::compile`].
+    #[doc(hidden)]
+    pub fn compile_general(spec: &RouterSpec) -> Result<Self, Vec<SpecError>> {
+        compile::compile(spec, true)
+    }
+
+    /// How many stages have no steps, run on cells, and run on the general path.
+    #[must_use]
+    pub fn stage_counts(&self) -> [usize; 3] {
+        let mut counts = [0; 3];
+        for stage in self.routes.iter().flat_map(|route| &route.stages) {
+            counts[match stage.kind {
+                StageKind::Pass => 0,
+                StageKind::Edit { .. } => 1,
+                StageKind::General => 2,
+            }] += 1;
+        }
+        counts
     }
 
     /// Names of the sources, by [`SourceId`].

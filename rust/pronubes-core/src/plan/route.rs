@@ -20,7 +20,9 @@ const SHARED_SLOTS: usize = 16;
 #[derive(Default)]
 pub(super) struct Scans {
     pub(super) builders: Vec<PathSetBuilder>,
-    shared: Vec<(usize, RouteFilter)>,
+    /// Whether all steps are to run on the general path.
+    pub(super) is_general: bool,
+    pub(super) shared: Vec<(usize, RouteFilter)>,
 }
 
 impl Scans {
@@ -197,11 +199,11 @@ impl RouteCompiler<'_, '_> {
                 draft.paths.add(top);
             });
         }
-        let kind = choose(&draft.steps, late_reads, draft.paths.paths(), self.shared.literals);
-        if matches!(kind, StageKind::General) {
-            let message = "Steps inside of nested fields, `flatten` and `nest` are not supported by this build.";
-            self.errors.push(&["steps".into()], SpecError::new(message));
-        }
+        let chosen = choose(&draft.steps, late_reads, draft.paths.paths(), self.shared.literals);
+        let kind = match chosen {
+            StageKind::Edit { .. } if self.scans.is_general => StageKind::General,
+            chosen => chosen,
+        };
         let reads_payload = |condition: &Expr| !condition.slots().is_empty();
         let end_reads = match &end {
             End::Explode { .. } => true,

@@ -90,7 +90,26 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
                 level.edit.write_to(&level.scan, plan, narrowed, &inputs, &level.text, &mut level.out);
                 (&level.edit.cells, level.out.as_slice())
             }
-            StageKind::General => return Err(Failure::new(Reason::TooDeep, About::Nothing)),
+            StageKind::General => {
+                let plan = self.plan.scan_plan(stage.scan.unwrap_or(ScanId(0)));
+                level.tree.begin(&level.scan);
+                for step in &stage.steps {
+                    let held = level.tree.step(step, plan, &inputs, &mut level.text)?;
+                    if T::IS_ON {
+                        level.out.clear();
+                        level.tree.write_to(&inputs, &level.text, &mut level.out);
+                        self.trace.step(step.number, held, &level.out);
+                    }
+                }
+                level.out.clear();
+                level.tree.write_to(&inputs, &level.text, &mut level.out);
+                if matches!(stage.end, End::Finish) {
+                    for slot in self.route.template_slots.iter().flatten() {
+                        level.tree.refresh_slot(*slot, plan, &inputs);
+                    }
+                }
+                (&level.tree.cells, level.out.as_slice())
+            }
         };
         match &stage.end {
             End::Finish => {

@@ -2,7 +2,7 @@
 
 use crate::matcher::Hits;
 use crate::payload::{Cell, Scan, Span, TextArena};
-use crate::plan::{EditState, ScanId};
+use crate::plan::{EditState, ScanId, TreeState};
 
 /// All of it.
 #[derive(Debug, Default)]
@@ -30,6 +30,7 @@ pub(super) struct Level {
     /// Which scan of the present message is in `scan`.
     pub(super) scanned: Option<ScanId>,
     pub(super) edit: EditState,
+    pub(super) tree: TreeState,
     pub(super) text: TextArena,
     /// The payload that the stage hands on.
     pub(super) out: Vec<u8>,

@@ -45,7 +45,6 @@ pub(crate) struct Field {
 
 /// What a step does.
 #[derive(Debug)]
-#[expect(dead_code, reason = "the general path reads the rest")]
 pub(crate) enum Op {
     /// Only these fields stay.
     Keep(Box<[Field]>),
