@@ -76,9 +76,9 @@ impl TreeState {
                 self.tree.keep(&fields.iter().map(|field| &field.path).collect::<Vec<_>>(), source);
                 Ok(())
             }
-            Op::Drop(fields) => fields
-                .iter()
-                .try_for_each(|field| self.tree.remove(&field.path, source).map_err(about(&field.path))),
+            Op::Drop(fields) => {
+                fields.iter().try_for_each(|field| self.tree.remove(&field.path, source).map_err(about(&field.path)))
+            }
             Op::Rename(pairs) => {
                 let paths: Vec<_> = pairs.iter().map(|(from, to)| (&from.path, &to.path)).collect();
                 self.tree.rename(&paths, source).map_err(|(reason, path)| (reason, About::Field(path)))

@@ -122,7 +122,7 @@ impl RouteCompiler<'_, '_> {
             let number = u16::try_from(index).unwrap_or(u16::MAX);
             let reads_anew = verb.doc.verb == "explode" || (verb.doc.verb == "python" && step.condition.is_some());
             if reads_anew && !draft.steps.is_empty() {
-                stages.push(self.finish(&mut draft, End::Continue, &[]));
+                stages.push(self.cut(&mut draft, End::Continue));
             }
             let condition_path = [&path[..], &["where".into()]].concat();
             let condition = step.condition.as_deref();
@@ -138,16 +138,16 @@ impl RouteCompiler<'_, '_> {
                 Some(Compiled::Op(op)) => draft.steps.push(Step { number, condition, op }),
                 Some(Compiled::Explode(explode)) => {
                     allow_key = true;
-                    stages.push(self.finish(&mut draft, End::Explode { number, condition, explode }, &[]));
+                    stages.push(self.cut(&mut draft, End::Explode { number, condition, explode }));
                 }
                 Some(Compiled::Hook(hook)) => {
-                    stages.push(self.finish(&mut draft, End::Hook { number, condition, hook }, &[]));
+                    stages.push(self.cut(&mut draft, End::Hook { number, condition, hook }));
                 }
             }
         }
         let template_slots = self.template_slots(templates, &mut draft);
         let late_reads: Vec<SlotId> = template_slots.iter().flat_map(|slots| slots.iter().copied()).collect();
-        stages.push(self.finish(&mut draft, End::Finish, &late_reads));
+        stages.push(self.finish(draft, End::Finish, &late_reads));
         (stages, template_slots)
     }
 
@@ -190,8 +190,15 @@ impl RouteCompiler<'_, '_> {
         verb.map(|verb| (verb, &**arguments))
     }
 
-    /// Ends a stage and leaves a fresh draft behind.
-    fn finish(&mut self, draft: &mut Draft, end: End, late_reads: &[SlotId]) -> Stage {
+    /// Ends a stage and leaves the draft of the next one behind.
+    fn cut(&mut self, draft: &mut Draft, end: End) -> Stage {
+        let (scan, paths) = self.scans.own();
+        let done = std::mem::replace(draft, Draft { scan, paths, gate: None, steps: Vec::new() });
+        self.finish(done, end, &[])
+    }
+
+    /// Ends a stage.
+    fn finish(&mut self, mut draft: Draft, end: End, late_reads: &[SlotId]) -> Stage {
         if draft.steps.iter().any(|step| matches!(step.op, Op::Keep(_))) {
             // `keep` clears what is read below the fields that it drops, so it has to know them.
             let tops: Vec<FieldPath> = draft.paths.paths().iter().filter_map(top_of).collect();
@@ -212,10 +219,8 @@ impl RouteCompiler<'_, '_> {
         };
         let needs_scan =
             !matches!(kind, StageKind::Pass) || draft.gate.as_ref().is_some_and(reads_payload) || end_reads;
-        let (scan, paths) = self.scans.own();
-        let done = std::mem::replace(draft, Draft { scan, paths, gate: None, steps: Vec::new() });
-        self.scans.give_back(done.scan, done.paths);
-        Stage { scan: needs_scan.then_some(done.scan), gate: done.gate, steps: done.steps.into(), kind, end }
+        self.scans.give_back(draft.scan, draft.paths);
+        Stage { scan: needs_scan.then_some(draft.scan), gate: draft.gate, steps: draft.steps.into(), kind, end }
     }
 
     fn template_slots(&mut self, templates: &[Template], draft: &mut Draft) -> Box<[Slots]> {

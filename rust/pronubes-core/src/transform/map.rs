@@ -135,8 +135,16 @@ fn table(
 ) -> Map {
     let mut map = Map { by_text: HashMap::default(), by_integer: HashMap::default(), default: None };
     map.default = default.map(|value| context.constant(value));
+    let is_composite = |value: &serde_json::Value| value.is_object() || value.is_array();
+    if default.is_some_and(is_composite) {
+        context.error(&["map".into(), "default".into()], SpecError::new("The table gives scalars only."));
+    }
     for (key, value) in &values.0 {
         let cell = context.constant(value);
+        if is_composite(value) {
+            let path = ["map".into(), "values".into(), key.as_str().into()];
+            context.error(&path, SpecError::new("The table gives scalars only."));
+        }
         if let Ok(integer) = key.parse::<i64>() {
             map.by_integer.insert(integer, cell);
         }

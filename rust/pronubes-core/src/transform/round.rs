@@ -52,7 +52,7 @@ impl Round {
         };
         let rounded = (value * self.power).round() / self.power;
         // Numbers so large that the product is infinite have no digits behind the point.
-        Ok(Cell::Double(if rounded.is_finite() { rounded } else { value }))
+        Ok(if rounded.is_finite() { Cell::Double(rounded) } else { cell })
     }
 }
 

@@ -50,7 +50,10 @@ struct Member {
 #[derive(Clone, Debug)]
 enum Key {
     /// As written, without quotes.
-    Written { span: Span, is_escaped: bool },
+    Written {
+        span: Span,
+        is_escaped: bool,
+    },
     Made(Box<str>),
 }
 
@@ -85,7 +88,9 @@ impl Tree {
                 Node::Leaf(Cell::Raw(raw)) => return cell_inside(*raw, segment, segments, source.payload),
                 Node::Leaf(Cell::Literal(_)) => return Cell::Composite, // `choice.rs` and `Tree::enter` keep this apart.
                 Node::Leaf(_) | Node::Hole(_) => return Cell::Missing,
-                Node::Object(object) => object.find(segment, source.payload).map(|at| at.map(|at| &object.members[at].value)),
+                Node::Object(object) => {
+                    object.find(segment, source.payload).map(|at| at.map(|at| &object.members[at].value))
+                }
                 Node::Array(elements) => Ok(array_index(segment).and_then(|index| elements.get(index as usize))),
             };
             match found {
@@ -197,7 +202,10 @@ impl Object {
             (Node::Array(_) | Node::Hole(_), _) => false,
         };
         self.members.len() == self.original_count
-            && self.members.iter().all(|member| matches!(member.key, Key::Written { .. }) && is_member_as_written(member))
+            && self
+                .members
+                .iter()
+                .all(|member| matches!(member.key, Key::Written { .. }) && is_member_as_written(member))
     }
 
     /// The position of the member of a key.

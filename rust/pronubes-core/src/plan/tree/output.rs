@@ -1,8 +1,8 @@
 //! A tree into bytes, by the same writer that the fast path uses: what stays keeps its text and its white space.
 
 use super::{Key, Node, Object, Tree};
-use crate::payload::{Field, Kind, ObjectWriter, Raw, Span, TextArena, text};
 use crate::payload::Cell;
+use crate::payload::{Field, Kind, ObjectWriter, Raw, Span, TextArena, text};
 use crate::plan::Inputs;
 use crate::plan::edit::write_cell;
 

@@ -1,0 +1,103 @@
+//! Steps by the shared vectors, on the fast and on the general path; and the registry: nothing is forgotten for a verb.
+
+mod common;
+
+use common::{Outcome, routed};
+use pronubes_core::spec::RouterSpec;
+use pronubes_core::{Plan, Router, transform};
+use serde_json::{Value, json};
+
+fn vectors() -> Vec<(String, Value)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/steps");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let read = |path: &std::path::Path| serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    files.iter().map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), read(path))).collect()
+}
+
+fn spec_text(case: &Value) -> String {
+    let mut target = json!({"sink": "s"});
+    if let Some(topic) = case.get("topic") {
+        target["topic"] = topic.clone();
+    }
+    json!({"sources": ["plant"], "sinks": ["s"], "hooks": ["m:f"],
+           "routes": [{"name": "r", "filter": "a/{tag}", "steps": case["steps"], "to": [target]}]})
+    .to_string()
+}
+
+/// The text again, because `json!` sorts the keys of maps and their order counts.
+fn spec_of(case: &Value, raw: &str) -> RouterSpec {
+    let mut spec: RouterSpec = serde_json::from_str(&spec_text(case)).unwrap();
+    #[derive(serde::Deserialize)]
+    struct Steps {
+        steps: Vec<pronubes_core::spec::StepSpec>,
+    }
+    spec.routes[0].steps = serde_json::from_str::<Steps>(raw).unwrap().steps;
+    spec
+}
+
+/// The cases of a file with their own text, one per line.
+fn cases(name: &str, file: &Value) -> Vec<(Value, String)> {
+    let path = format!("{}/../../tests/vectors/steps/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter(|line| line.trim_start().starts_with("{\"name\""));
+    let lines: Vec<String> = lines.map(|line| line.trim().trim_end_matches(',').to_owned()).collect();
+    let values = file["cases"].as_array().unwrap();
+    assert_eq!(values.len(), lines.len(), "{name}: one case per line");
+    values.iter().cloned().zip(lines).collect()
+}
+
+fn check(label: &str, case: &Value, spec: &RouterSpec, plan: Plan) {
+    let mut router = Router::new(plan.into());
+    let outcomes = routed(&mut router, "a/b", case["input"].as_str().unwrap());
+    assert!(router.stats().is_balanced(), "{label}");
+    if let Some(reason) = case.get("reason") {
+        let [Outcome::Quarantined { step, reason: found, .. }] = &outcomes[..] else {
+            panic!("{label}: {outcomes:?}");
+        };
+        assert_eq!(found.code(), reason.as_str().unwrap(), "{label}");
+        assert_eq!(step.map(u64::from), case["step"].as_u64(), "{label}");
+        return;
+    }
+    let payloads: Vec<_> = outcomes.iter().cloned().filter_map(Outcome::payload).collect();
+    assert_eq!(json!(payloads), case["output"], "{label}: {outcomes:?} {:?}", spec.routes[0].steps);
+    if let Some(topics) = case.get("topics") {
+        let found: Vec<_> = outcomes.into_iter().filter_map(Outcome::topic).collect();
+        assert_eq!(&json!(found), topics, "{label}");
+    }
+}
+
+#[test]
+fn vectors_hold_on_both_paths() {
+    let files = vectors();
+    assert!(files.len() > transform::docs().count());
+    for (name, file) in files {
+        for (case, raw) in cases(&name, &file) {
+            let label = format!("{name}: {}", case["name"]);
+            let spec = spec_of(&case, &raw);
+            if let Some(error) = case.get("error") {
+                let errors = Plan::compile(&spec).err().unwrap_or_else(|| panic!("{label}: compiles"));
+                assert_eq!(errors[0].path_text(), error["path"].as_str().unwrap(), "{label}: {errors:?}");
+                assert!(errors[0].message.starts_with(error["message"].as_str().unwrap()), "{label}: {errors:?}");
+                continue;
+            }
+            check(&label, &case, &spec, Plan::compile(&spec).unwrap_or_else(|errors| panic!("{label}: {errors:?}")));
+            check(&(label + " (general)"), &case, &spec, Plan::compile_general(&spec).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_verb_has_documentation_an_example_that_runs_and_vectors() {
+    let vectors: Vec<String> = vectors().into_iter().map(|(name, _)| name).collect();
+    for doc in transform::docs() {
+        assert!(vectors.iter().any(|name| name == doc.verb), "tests/vectors/steps/{}.json is missing", doc.verb);
+        assert!(doc.summary.ends_with('.') && !doc.arguments.is_empty() && !doc.rules.is_empty(), "{}", doc.verb);
+        let raw = format!("{{\"steps\":[{}]}}", doc.example.step);
+        let case = serde_json::from_str(&raw).unwrap();
+        let plan = Plan::compile(&spec_of(&case, &raw)).unwrap_or_else(|errors| panic!("{}: {errors:?}", doc.verb));
+        let outcomes = routed(&mut Router::new(plan.into()), "a/b", doc.example.input);
+        let payloads: Vec<_> = outcomes.into_iter().filter_map(Outcome::payload).collect();
+        assert_eq!(payloads.join("\n"), doc.example.output, "{}", doc.verb);
+    }
+}
