@@ -1,5 +1,7 @@
 //! Steps by the shared vectors, on the fast and on the general path; and the registry: nothing is forgotten for a verb.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be read fails the test")]
+
 mod common;
 
 use common::{Outcome, routed};

@@ -29,7 +29,7 @@ impl Tree {
 
     /// What stands at a path, with all that is in it.
     pub(crate) fn cut(&mut self, path: &FieldPath, source: Source<'_>) -> Option<Cutting> {
-        let node = self.enter(path, source).ok().flatten()?;
+        let node = self.reach(path, source).ok().flatten()?;
         Some(Cutting(node.clone()))
     }
 
@@ -103,7 +103,7 @@ impl Tree {
     ) -> Result<(), (Reason, &'p FieldPath)> {
         let mut taken = Vec::with_capacity(pairs.len());
         for (number, (from, _)) in pairs.iter().enumerate() {
-            let node = self.enter(from, source).map_err(|reason| (reason, *from))?;
+            let node = self.reach(from, source).map_err(|reason| (reason, *from))?;
             taken.push(node.map(|node| std::mem::replace(node, Node::Hole(number))));
         }
         for (number, (from, to)) in pairs.iter().enumerate() {

@@ -86,7 +86,6 @@ impl Tree {
         while let Some(segment) = segments.next() {
             let found = match node {
                 Node::Leaf(Cell::Raw(raw)) => return cell_inside(*raw, segment, segments, source.payload),
-                Node::Leaf(Cell::Literal(_)) => return Cell::Composite, // `choice.rs` and `Tree::enter` keep this apart.
                 Node::Leaf(_) | Node::Hole(_) => return Cell::Missing,
                 Node::Object(object) => {
                     object.find(segment, source.payload).map(|at| at.map(|at| &object.members[at].value))
@@ -102,11 +101,11 @@ impl Tree {
         node.cell()
     }
 
-    /// The value at a path; objects and arrays on the way, and it itself, are entered.
-    fn enter(&mut self, path: &FieldPath, source: Source<'_>) -> Result<Option<&mut Node>, Reason> {
+    /// The value at a path; objects and arrays on the way are entered.
+    fn reach(&mut self, path: &FieldPath, source: Source<'_>) -> Result<Option<&mut Node>, Reason> {
         let mut node = &mut self.root;
-        node.grow(source);
         for segment in path.segments() {
+            node.grow(source);
             let next = match node {
                 Node::Object(object) => match object.find(segment, source.payload)? {
                     Some(at) => object.members.get_mut(at).map(|member| &mut member.value),
@@ -116,9 +115,15 @@ impl Tree {
                 Node::Leaf(_) | Node::Hole(_) => None,
             };
             let Some(next) = next else { return Ok(None) };
-            next.grow(source);
             node = next;
         }
+        Ok(Some(node))
+    }
+
+    /// The value at a path, entered too if it is an object or array.
+    fn enter(&mut self, path: &FieldPath, source: Source<'_>) -> Result<Option<&mut Node>, Reason> {
+        let Some(node) = self.reach(path, source)? else { return Ok(None) };
+        node.grow(source);
         Ok(Some(node))
     }
 }
