@@ -19,14 +19,14 @@ fn path_set(texts: &[&str]) -> Result<PathSet, PathError> {
     Ok(builder.build().unwrap_or_default())
 }
 
-/// Nested machine state of about 1.4 KB: numbers, short strings, a few arrays.
+/// Nested machine state of 1.4 KB: numbers, short strings, a few arrays.
 fn machine_state() -> String {
     let axis = |name: &str| {
         format!(
             r#""{name}":{{"position":123.456,"velocity":-0.25,"torque":12.5,"enabled":true,"fault":null,"limits":[-500.0,500.0]}}"#
         )
     };
-    let axes: Vec<String> = ["x", "y", "z", "a", "b"].map(axis).into();
+    let axes: Vec<String> = ["x", "y", "z", "a", "b", "c", "u", "v"].map(axis).into();
     let alarms: Vec<String> =
         (0..4).map(|number| format!(r#"{{"id":{},"text":"Coolant low","active":false}}"#, 4711 + number)).collect();
     format!(

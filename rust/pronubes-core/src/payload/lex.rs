@@ -232,18 +232,20 @@ impl<'a> Cursor<'a> {
         } else {
             at = self.digits(at)?;
         }
-        let mut kind = Kind::Integer;
-        if self.byte(at) == b'.' {
+        let next = self.byte(at);
+        if next != b'.' && next | 0x20 != b'e' {
+            self.at = at;
+            return Ok(Kind::Integer);
+        }
+        if next == b'.' {
             at = self.digits(at + 1)?;
-            kind = Kind::Decimal;
         }
         if self.byte(at) | 0x20 == b'e' {
             at += 1 + usize::from(matches!(self.byte(at + 1), b'+' | b'-'));
             at = self.digits(at)?;
-            kind = Kind::Decimal;
         }
         self.at = at;
-        Ok(kind)
+        Ok(Kind::Decimal)
     }
 
     /// The end of one or more digits.
@@ -310,68 +312,59 @@ impl<'a> Cursor<'a> {
         self.value(depth)
     }
 
-    /// An object or array with all that is in it.
+    /// An object or array with all that is in it. What is open around the innermost one stands on the stack.
     fn container(&mut self, depth: usize) -> Result<(), Fault> {
+        let mut frame = self.open(depth)?;
         loop {
-            // At an opening bracket; what is open around it, from the outermost that nobody touches, is on the stack.
-            self.check_depth(depth + self.stack.len())?;
-            let is_object = self.byte(self.at) == b'{';
-            self.at += 1;
-            let token = self.token();
-            if token == if is_object { b'}' } else { b']' } {
-                self.at += 1;
-                if self.close()? {
-                    return Ok(());
+            // At a member, or at the bracket that closes an empty object or array.
+            if frame & !OBJECT != 0 || self.byte(self.at) != closer(frame) {
+                frame += 1;
+                self.check_count(frame & !OBJECT)?;
+                if frame & OBJECT != 0 {
+                    if self.byte(self.at) != b'"' {
+                        return self.unexpected();
+                    }
+                    self.key()?;
                 }
-            } else {
-                self.stack.push(if is_object { OBJECT } else { 0 });
+                if matches!(self.byte(self.at), b'{' | b'[') {
+                    self.stack.push(frame);
+                    frame = self.open(depth)?;
+                    continue;
+                }
+                self.scalar()?;
             }
-            if self.members()? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Members of the innermost open object or array and, as they close, of those around it, until the next one opens
-    /// (false) or the outermost has closed (true).
-    fn members(&mut self) -> Result<bool, Fault> {
-        loop {
-            let Some(frame) = self.stack.last_mut() else { return Ok(true) };
-            *frame += 1;
-            let frame = *frame;
-            self.check_count(frame & !OBJECT)?;
-            if frame & OBJECT != 0 {
-                if self.token() != b'"' {
+            loop {
+                let token = self.token();
+                if token == closer(frame) {
+                    self.at += 1;
+                    match self.stack.pop() {
+                        Some(around) => frame = around,
+                        None => return Ok(()),
+                    }
+                } else if token == b',' {
+                    self.at += 1;
+                    self.token();
+                    break;
+                } else {
                     return self.unexpected();
                 }
-                self.key()?;
-            }
-            if matches!(self.byte(self.at), b'{' | b'[') {
-                return Ok(false);
-            }
-            self.scalar()?;
-            if self.close()? {
-                return Ok(true);
             }
         }
     }
 
-    /// After a value: steps over the comma that follows it, or over the brackets that close; whether the outermost closed.
+    /// Steps over an opening bracket; a frame without members.
     #[inline(always)]
-    fn close(&mut self) -> Result<bool, Fault> {
-        loop {
-            let Some(frame) = self.stack.last().copied() else { return Ok(true) };
-            let token = self.token();
-            if token == b',' {
-                self.at += 1;
-                self.token();
-                return Ok(false);
-            }
-            if token != if frame & OBJECT != 0 { b'}' } else { b']' } {
-                return self.unexpected();
-            }
-            self.at += 1;
-            self.stack.pop();
-        }
+    fn open(&mut self, depth: usize) -> Result<u32, Fault> {
+        self.check_depth(depth + self.stack.len())?;
+        let frame = if self.byte(self.at) == b'{' { OBJECT } else { 0 };
+        self.at += 1;
+        self.token();
+        Ok(frame)
     }
+}
+
+/// The bracket that closes a frame.
+#[inline(always)]
+fn closer(frame: u32) -> u8 {
+    if frame & OBJECT != 0 { b'}' } else { b']' }
 }
