@@ -11,7 +11,7 @@ import orjson
 
 from pronubes import _core
 from pronubes.config.compile import Compiled, compile_router, diagnose
-from pronubes.config.load import load, load_values
+from pronubes.config.load import in_order, load, load_values
 from pronubes.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Router:
         try:
             self._engine = _core.Router.from_spec(compiled.spec)
         except _core.SpecFailure as failure:
-            raise ConfigurationError(diagnose(compiled, failure.errors)) from failure
+            raise ConfigurationError(in_order(diagnose(compiled, failure.errors))) from failure
 
     @classmethod
     def from_file(cls, path: str | Path) -> Router:

@@ -86,6 +86,20 @@ def _output_filter(template: str, route_filter: str) -> str:
     return "/".join(levels[: levels.index("#") + 1] if "#" in levels else levels)
 
 
+def _can_reach(template: str, route_filter: str, other: str) -> bool:
+    """Tell whether some topic of a template matches a filter. Parts of levels (`a-{x}`) are told from the filter's plain levels."""
+    if not _intersects(_output_filter(template, route_filter), other):
+        return False
+    for written, level in zip(template.split("/"), other.split("/"), strict=False):
+        if level == "#" or written.endswith("#}"):
+            break
+        if "{" in written and not level.startswith(("+", "{")):
+            prefix, suffix = written.partition("{")[0], written.rpartition("}")[2]
+            if not (level.startswith(prefix) and level.endswith(suffix)):
+                return False
+    return True
+
+
 def _warning(code: str, path: Path, message: str, hint: str | None = None, *, at_key: bool = False) -> tuple[Severity, Finding]:
     return Severity.WARNING, Finding(code=code, path=path, message=message, hint=hint, at_key=at_key)
 
@@ -143,14 +157,14 @@ def _loops(subject: Lint) -> Found:
     for name, route, sources in subject.routes:
         for index, target in enumerate(route.to):
             endpoint = configuration.sinks[target.sink].options.endpoint()
-            output = _output_filter(target.topic or route.topic or _filter_of(route), _filter_of(route))
+            template, taken = target.topic or route.topic or _filter_of(route), _filter_of(route)
             for source in sources:
                 options = configuration.sources[source].options
                 if endpoint is None or options.endpoint() != endpoint or not isinstance(options, MqttSourceOptions):
                     continue
-                if any(_intersects(output, topic) for topic in options.topics):
+                if any(_can_reach(template, taken, topic) for topic in options.topics):
                     path: Path = ("routes", name, "topic") if route.topic and not target.topic else ("routes", name, "to", index)
-                    yield _loop(path, source, is_endless=_intersects(output, _filter_of(route)))
+                    yield _loop(path, source, is_endless=_can_reach(template, taken, taken))
 
 
 def _loop(path: Path, source: str, *, is_endless: bool) -> tuple[Severity, Finding]:

@@ -22,7 +22,7 @@ from pronubes.config.variables import Value, VariableProblem, substitute
 from pronubes.diagnostics import Diagnostic
 from pronubes.errors import ConfigurationError
 
-__all__ = ["Loaded", "load", "load_text", "load_values"]
+__all__ = ["Loaded", "in_order", "load", "load_text", "load_values"]
 
 
 @dataclass(frozen=True, slots=True)

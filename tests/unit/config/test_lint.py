@@ -1,0 +1,122 @@
+"""Warnings: each rule with a configuration that it is about and one that it is not."""
+
+import pytest
+
+from pronubes.config.compile import compile_router, refuse_errors
+from pronubes.config.lint import lint
+from pronubes.config.load import load_text
+from pronubes.diagnostics import Severity
+
+BROKER = "url: mqtt://127.0.0.1:1883"
+OTHER = "url: mqtt://127.0.0.1:1884"
+
+
+def codes(sources: str, sinks: str, routes: str, head: str = "") -> list[tuple[str, str]]:
+    """Lint a configuration; give the codes with the paths."""
+    text = f"version: 1\nname: n\n{head}\nsources:\n{sources}\nsinks:\n{sinks}\nroutes:\n{routes}\n"
+    loaded = load_text(text)
+    refuse_errors(compile_router(loaded))
+    found = lint(loaded)
+    assert all(diagnostic.position is not None for diagnostic in found)
+    return [(diagnostic.code, diagnostic.path) for diagnostic in found]
+
+
+S = f"  a: {{type: mqtt, {BROKER}, topics: [raw/#]}}"
+K = f"  k: {{type: mqtt, {OTHER}}}"
+
+
+@pytest.mark.parametrize(
+    ("name", "routes", "expected"),
+    [
+        ("nothing", "  r: {filter: 'raw/{x}/{y#}', topic: 'out/{x}/{y}', to: k}", []),
+        ("dead", "  r: {filter: 'raw/#', final: true, to: k}\n  s: {filter: raw/+/x, topic: a, to: k}", [("dead_route", "routes.s")]),
+        ("final_with_condition", "  r: {filter: 'raw/#', final: true, where: payload.x > 1, to: k}\n  s: {filter: raw/+/x, topic: a, to: k}", []),
+        ("final_narrower", "  r: {filter: raw/+/x, final: true, to: k}\n  s: {filter: 'raw/#', topic: a, to: k}", []),
+        ("final_behind", "  s: {filter: raw/+/x, topic: a, to: k}\n  r: {filter: 'raw/#', final: true, to: k}", []),
+        ("unreachable", "  q: {filter: 'raw/#', to: k}\n  r: {filter: rwa/x, topic: b, to: k}", [("unreachable_route", "routes.r.filter")]),
+        (
+            "unrouted",
+            "  r: {filter: other, otherwise: false, to: k}",
+            [("unrouted_topic", "sources.a.topics[0]"), ("unreachable_route", "routes.r.filter")],
+        ),
+        ("otherwise", "  r: {otherwise: true, to: k}", []),
+        (
+            "same_topic",
+            "  r: {filter: raw/x/+, topic: a, to: k}\n  s: {filter: raw/+/y, topic: a, to: k}\n  t: {filter: raw/z/z, topic: a, to: k}",
+            [("same_topic", "routes.s")],
+        ),
+        ("told_apart", "  r: {filter: raw/x, where: payload.x > 1, to: k}\n  s: {filter: raw/x, where: payload.x <= 1, to: k}", []),
+        ("same_name_kept", "  r: {filter: raw/x, to: k}\n  s: {filter: raw/x, to: k}", [("same_topic", "routes.s")]),
+        ("through", "  r: {filter: 'raw/#', delivery: through, to: k}", [("through_without_effect", "routes.r.delivery")]),
+    ],
+)
+def test_routes(name: str, routes: str, expected: list[tuple[str, str]]) -> None:
+    assert codes(S, K, routes) == expected
+
+
+@pytest.mark.parametrize(
+    ("topic", "expected"),
+    [
+        ("topic: 'acme/{x}'", []),
+        ("topic: 'raw/{x}'", [("loop", "routes.r.topic")]),
+        ("topic: 'raw/sub/{x}'", [("echo", "routes.r.topic")]),
+        ("topic: '{x}/y'", [("loop", "routes.r.topic")]),
+        ("topic: 'a-{x}/y'", []),
+    ],
+)
+def test_what_comes_back(topic: str, expected: list[tuple[str, str]]) -> None:
+    sinks = "  k: {type: mqtt, url: mqtt://localhost}"
+    assert codes(S, sinks, f"  r: {{filter: 'raw/{{x}}', {topic}, to: k}}") == expected
+
+
+def test_what_keeps_its_name_goes_round() -> None:
+    assert codes(S, f"  k: {{type: mqtt, {BROKER}}}", "  r: {filter: 'raw/#', to: k}") == [("loop", "routes.r.to[0]")]
+
+
+@pytest.mark.parametrize(
+    ("head", "sources", "sinks", "routes", "expected"),
+    [
+        ("vars: {x: 1, y: raw, z: 2}", S, K, "  r: {filter: '${y}/#', where: payload.x > vars.z, to: k}", [("unused_variable", "vars.x")]),
+        ("", S, K + "\n  spare: {type: stdout}", "  r: {filter: 'raw/#', to: k}", [("unused_sink", "sinks.spare")]),
+        ("", S + "\n  spare: {type: ndjson, path: '-'}", K, "  r: {from: a, filter: 'raw/#', to: k}", [("unused_source", "sources.spare")]),
+        (
+            "",
+            S.replace("[raw/#]", "[raw/#, raw/x, other]"),
+            K,
+            "  r: {filter: '#', to: k}",
+            [("overlapping_topics", "sources.a.topics[1]")],
+        ),
+        (
+            "",
+            S.replace("127.0.0.1:1883", "10.0.0.1:1883, allow_plaintext: true"),
+            K,
+            "  r: {filter: '#', to: k}",
+            [("plain_text", "sources.a.url")],
+        ),
+        (
+            "",
+            S.replace("raw/#]", "raw/#], client_id: x") + "\n" + S.replace("  a:", "  b:").replace("raw/#]", "cmd/#], client_id: x"),
+            K,
+            "  r: {filter: '#', to: k}",
+            [("same_client_id", "sources.b")],
+        ),
+        ("", S.replace("raw/#]", "raw/#], qos: 1"), K, "  r: {filter: '#', delivery: volatile, to: k}", [("volatile", "routes.r.delivery")]),
+        ("", S.replace("raw/#]", "raw/#], qos: 1"), K + "\n  s: {type: stdout}", "  r: {filter: '#', to: [k, s]}", [("slowest_sink", "routes.r")]),
+    ],
+)
+def test_the_rest(head: str, sources: str, sinks: str, routes: str, expected: list[tuple[str, str]]) -> None:
+    assert codes(sources, sinks, routes, head) == expected
+
+
+def test_notes_are_no_warnings() -> None:
+    text = (
+        "version: 1\nname: n\nsources: {a: {type: mqtt, url: 'mqtt://127.0.0.1:1884', topics: [raw], qos: 1}}\n"
+        "sinks: {k: {type: stdout}, s: {type: stdout}}\nroutes: {r: {filter: raw, to: [k, s]}}\n"
+    )
+    assert [diagnostic.severity for diagnostic in lint(load_text(text))] == [Severity.NOTE]
+
+
+def test_many_routes_do_not_take_long() -> None:
+    """Rules that compare routes in pairs give up before they take a minute; the others go on."""
+    routes = "\n".join(f"  r{number}: {{filter: raw/x{number}, final: true, topic: same, to: k}}" for number in range(3000))
+    assert codes(S, K + "\n  spare: {type: stdout}", routes) == [("unused_sink", "sinks.spare")]

@@ -1,0 +1,38 @@
+"""The steps of the configuration and of the engine are the same: verbs, arguments, examples."""
+
+import orjson
+import pytest
+
+from pronubes import Router, _core, transforms
+from pronubes.transforms import VERBS, Step
+
+DOCS = {doc["verb"]: doc for doc in orjson.loads(_core.steps())}
+
+
+def test_the_verbs_are_the_same_in_the_same_order() -> None:
+    assert list(DOCS) == list(VERBS)
+
+
+@pytest.mark.parametrize("verb", [verb for verb in DOCS if verb != "python"])
+def test_the_arguments_are_the_same(verb: str) -> None:
+    arguments = {argument["name"] for argument in DOCS[verb]["arguments"]} - {""}
+    model = getattr(transforms, verb.capitalize(), None)
+    assert arguments == ({field.alias or name for name, field in model.model_fields.items()} if model else set())
+
+
+@pytest.mark.parametrize("verb", [verb for verb in DOCS if verb != "python"])
+def test_the_example_of_the_engine_is_right_here(verb: str) -> None:
+    example = DOCS[verb]["example"]
+    step = orjson.loads(example["step"])
+    Step.model_validate(step)
+    router = Router.from_dict(
+        {
+            "version": 1,
+            "name": "example",
+            "sources": {"a": {"type": "ndjson", "path": "-"}},
+            "sinks": {"s": {"type": "stdout"}},
+            "routes": {"r": {"filter": "t", "steps": [step], "to": "s"}},
+        }
+    )
+    outcomes = router.route("a", [("t", example["input"].encode())], now_ns=0)
+    assert "\n".join(outcome.payload.decode() for outcome in outcomes) == example["output"]
