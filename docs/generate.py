@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pronubes import _core, transforms
 from pronubes.cli.exit_codes import ExitCode
 from pronubes.config import limits, model
+from pronubes.config.descriptions import describe
 from pronubes.connectors import mqtt_options, options, registry
 
 DOCS = Path(__file__).parent
@@ -82,7 +83,7 @@ def _connector(kind: str, name: str) -> str:
 
 
 def _table(part: type[BaseModel]) -> str:
-    schema = part.model_json_schema(by_alias=True)
+    schema = describe(part).model_json_schema(by_alias=True)
     rows = ["| key | what it is | left out | meaning |", "|---|---|---|---|"]
     for name, field in part.model_fields.items():
         key = field.alias or name

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from pronubes.config.descriptions import descriptions
 from pronubes.config.model import Configuration, Sink, Source
 from pronubes.config.suggest import did_you_mean
 from pronubes.connectors import registry
@@ -200,8 +201,9 @@ def _keys(model: Any) -> list[str]:  # Any: a model class or None
 def _summary(model: Any, key: str) -> str | None:  # Any: a model class or None
     if model is None:
         return None
-    field = next((field for name, field in model.model_fields.items() if key in (name, field.alias)), None)
-    return field.description.split("\n")[0].rstrip(".") if field is not None and field.description else None
+    name = next((name for name, field in model.model_fields.items() if key in (name, field.alias)), key)
+    text = descriptions(model).get(name)
+    return text.split("\n")[0].rstrip(".") if text else None
 
 
 def _model_at(path: Sequence[str | int], values: Any) -> type[BaseModel] | None:

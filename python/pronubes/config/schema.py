@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from pronubes.config.descriptions import describe
 from pronubes.config.model import Configuration
 from pronubes.connectors import registry
 
@@ -14,7 +16,7 @@ __all__ = ["json_schema"]
 
 def json_schema() -> dict[str, Any]:  # Any: a JSON document
     """Make the schema (draft 2020-12)."""
-    schema = Configuration.model_json_schema(by_alias=True)
+    schema = describe(Configuration).model_json_schema(by_alias=True)
     definitions = schema.setdefault("$defs", {})
     for kind, key in (("source", "sources"), ("sink", "sinks")):
         names = registry.names(kind)  # type: ignore[arg-type]  # a loop over two literals
@@ -30,7 +32,8 @@ def json_schema() -> dict[str, Any]:  # Any: a JSON document
 def _options(kind: str, name: str, definitions: dict[str, Any]) -> dict[str, Any]:
     """Make the schema of one connector's options, its own definitions kept apart from those of others."""
     connector = registry.source(name) if kind == "source" else registry.sink(name)
-    options: dict[str, Any] = connector.options.model_json_schema(by_alias=True, ref_template=f"#/$defs/{kind}.{name}.{{model}}")
+    model: type[BaseModel] = connector.options
+    options: dict[str, Any] = describe(model).model_json_schema(by_alias=True, ref_template=f"#/$defs/{kind}.{name}.{{model}}")
     definitions |= {f"{kind}.{name}.{inner}": value for inner, value in options.pop("$defs", {}).items()}
     options["title"] = name
     options["properties"] = {"type": {"const": name, "description": f"What the {kind} is."}, **options.get("properties", {})}

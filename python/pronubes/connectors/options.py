@@ -52,9 +52,7 @@ __all__ = [
 class StrictModel(BaseModel):
     """A frozen model that refuses unknown keys and does not guess types."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, defer_build=True, hide_input_in_errors=True, populate_by_name=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True, hide_input_in_errors=True, populate_by_name=True)
 
 
 class ConnectorOptions(StrictModel):
