@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HookRunner"]
 
-BATCH_ROWS = 1024
-
 
 class HookRunner:
     """Runs one hook of the plan.
@@ -50,7 +48,7 @@ class HookRunner:
         try:
             while not self._is_over:
                 self.is_ready.clear()
-                batch = self._dispatcher.engine.take_hook(self.number, max_rows=BATCH_ROWS, now_ns=self._clock())
+                batch = self._dispatcher.engine.take_hook(self.number)
                 if batch is None:
                     await self.is_ready.wait()
                     continue

@@ -40,7 +40,6 @@ __all__ = ["Node"]
 
 GRACE_S = 10.0
 """How long an end waits for what is under way."""
-QUARANTINE_BYTES = 1024 * 1024
 
 
 class Node:
@@ -209,7 +208,7 @@ class Node:
         backoff = Backoff(self._random)
         while True:
             ready.clear()
-            batch = self.engine.take_quarantine(max_bytes=QUARANTINE_BYTES)
+            batch = self.engine.take_quarantine()
             if batch is None:
                 await ready.wait()
                 continue

@@ -55,6 +55,15 @@ pub(crate) struct Floor {
     pub(crate) names: Arc<Names>,
 }
 
+impl Floor {
+    /// Forgets everything that lies here.
+    pub(crate) fn clear(&mut self) {
+        self.sinks.clear();
+        self.hooks.clear();
+        self.quarantine = Quarantine::new(0, Arc::clone(&self.names));
+    }
+}
+
 /// How the numbers of one plan translate to slots of the floor.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wiring {
@@ -113,7 +122,7 @@ impl Outlet for Courier<'_> {
         let meta = Meta { qos: emission.qos.unwrap_or(sink.qos), retain: emission.retain, ..self.meta };
         let Emission { route, topic, payload, .. } = *emission;
         let item = Item { topic, payload, route, source: self.source, meta };
-        self.floor.taps.offer(&item);
+        self.floor.taps.offer(&item, emission.target);
         match &mut sink.kind {
             SinkKind::Mqtt { sink, .. } => {
                 if let Err(refusal) = sink.accept(&item, hold) {

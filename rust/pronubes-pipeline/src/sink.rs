@@ -209,6 +209,12 @@ impl MqttSink {
         self.queue.bytes() > 2 * self.gate.high()
     }
 
+    /// When the oldest message of the queue came in.
+    #[must_use]
+    pub fn oldest_ns(&self) -> Option<i64> {
+        self.queue.oldest_ns()
+    }
+
     /// Bytes that wait in the queue.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
@@ -382,6 +388,12 @@ impl BatchSink {
     #[must_use]
     pub fn is_overfull(&self) -> bool {
         self.queue.bytes() > 2 * self.gate.high()
+    }
+
+    /// When the oldest message of the queue came in.
+    #[must_use]
+    pub fn oldest_ns(&self) -> Option<i64> {
+        self.queue.oldest_ns()
     }
 
     /// Bytes that wait in the queue.

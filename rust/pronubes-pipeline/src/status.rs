@@ -62,6 +62,8 @@ pub struct SinkStatus {
     pub buffered: u64,
     /// Bytes that wait.
     pub queued_bytes: usize,
+    /// How long the oldest of them has waited, in nanoseconds.
+    pub oldest_age_ns: Option<i64>,
     /// Whether it holds its sources up.
     pub is_full: bool,
     /// Whether a reload removed it and it drains.
@@ -151,7 +153,7 @@ pub struct Status {
 impl Pipeline {
     /// The three ledgers, queues and connections.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self, now_ns: i64) -> Status {
         let mut sum = Carried::default();
         sum.add(&self.router);
         self.retired.iter().for_each(|retired| sum.add(&retired.router));
@@ -167,7 +169,7 @@ impl Pipeline {
             totals: Totals::default(),
             sources: self.source_statuses(&sum),
             routes: self.route_statuses(sum),
-            sinks: self.sink_statuses(),
+            sinks: self.sink_statuses(now_ns),
             connections: (0..self.connections.len()).filter_map(|number| self.connection_status(number)).collect(),
             quarantine: self.quarantine_status(),
             in_hooks: self.floor.hooks.iter().map(|hook| hook.queue.walk() as u64).sum(),
@@ -209,17 +211,29 @@ impl Pipeline {
         statuses
     }
 
-    fn sink_statuses(&self) -> Vec<SinkStatus> {
+    fn sink_statuses(&self, now_ns: i64) -> Vec<SinkStatus> {
         let sinks = self.floor.sinks.iter().filter(|sink| !sink.is_gone);
         sinks
             .map(|sink| {
-                let (kind, counters, buffered, queued_bytes) = match &sink.kind {
-                    SinkKind::Mqtt { sink, .. } => ("mqtt", sink.counters, sink.walk(), sink.queued_bytes()),
-                    SinkKind::Batch(sink) => ("batch", sink.counters, sink.walk(), sink.queued_bytes()),
-                    SinkKind::Latest(sink) => ("latest", sink.counters, 0, sink.latest.bytes()),
+                let (kind, counters, buffered, queued_bytes, oldest_ns) = match &sink.kind {
+                    SinkKind::Mqtt { sink, .. } => {
+                        ("mqtt", sink.counters, sink.walk(), sink.queued_bytes(), sink.oldest_ns())
+                    }
+                    SinkKind::Batch(sink) => {
+                        ("batch", sink.counters, sink.walk(), sink.queued_bytes(), sink.oldest_ns())
+                    }
+                    SinkKind::Latest(sink) => ("latest", sink.counters, 0, sink.latest.bytes(), None),
                 };
-                let (is_full, is_retired) = (sink.is_full, sink.is_retired);
-                SinkStatus { name: sink.name.clone(), kind, counters, buffered, queued_bytes, is_full, is_retired }
+                SinkStatus {
+                    name: sink.name.clone(),
+                    kind,
+                    counters,
+                    buffered,
+                    queued_bytes,
+                    oldest_age_ns: oldest_ns.map(|oldest| now_ns - oldest),
+                    is_full: sink.is_full,
+                    is_retired: sink.is_retired,
+                }
             })
             .collect()
     }

@@ -24,6 +24,8 @@ struct Tap {
 pub struct Taps {
     taps: Vec<Tap>,
     next_id: u64,
+    /// The topic of the present message's target before.
+    last_topic: Vec<u8>,
 }
 
 impl Taps {
@@ -46,9 +48,14 @@ impl Taps {
         Some(self.taps.swap_remove(at).dropped)
     }
 
-    /// Offers what leaves a route. Free when no tap is open.
+    /// Offers what leaves a route for its n-th target: once per topic, however many sinks get it. Free when no tap is open.
     #[inline]
-    pub fn offer(&mut self, item: &Item<'_>) {
+    pub fn offer(&mut self, item: &Item<'_>, target: u16) {
+        if self.taps.is_empty() || (target > 0 && self.last_topic == item.topic) {
+            return;
+        }
+        self.last_topic.clear();
+        self.last_topic.extend_from_slice(item.topic);
         for tap in &mut self.taps {
             tap.offer(item);
         }

@@ -1,9 +1,11 @@
 //! Errors on their way to Python: the one place where Rust's errors become exceptions.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use pronubes_core::SpecError;
 use pronubes_core::topic::TopicError as CoreTopicError;
 use pyo3::create_exception;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyKeyError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 create_exception!(pronubes._core, TopicError, PyValueError, "A topic or filter breaks a rule of MQTT.");
@@ -68,4 +70,23 @@ pub fn spec_failure(py: Python<'_>, errors: Vec<SpecError>) -> PyErr {
         Ok(()) => raised,
         Err(other) => other,
     }
+}
+
+/// Something of this name or number is not there.
+pub fn unknown(what: &str, name: impl std::fmt::Display) -> PyErr {
+    PyKeyError::new_err(format!("There is no {what} `{name}`."))
+}
+
+/// An argument does not fit.
+pub fn unfit(sentence: impl Into<String>) -> PyErr {
+    PyValueError::new_err(sentence.into())
+}
+
+/// Runs a call into Rust. A panic is a defect: it becomes an `InternalError`, and the object stays usable.
+pub fn guard<T>(call: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|cause| {
+        let text = cause.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| cause.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(InternalError::new_err(format!("A defect in pronubes, please report it: {text}")))
+    })
 }

@@ -1,12 +1,17 @@
 //! The extension module `pronubes._core`: thin classes over the Rust crates. The stub beside the Python package,
 //! `_core.pyi`, is its documentation.
 
+mod args;
+mod batch;
 mod detach;
 mod error;
+mod node;
 mod outcome;
+mod quarantine;
 mod router;
 mod specification;
 mod topics;
+mod work;
 
 use pyo3::prelude::*;
 
@@ -25,6 +30,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<error::PySpecError>()?;
     module.add_class::<outcome::PyOutcome>()?;
     module.add_class::<router::PyRouter>()?;
+    module.add_class::<batch::Batch>()?;
+    module.add_class::<batch::Column>()?;
+    module.add_class::<quarantine::QuarantineBatch>()?;
+    module.add_class::<work::Work>()?;
+    module.add_class::<node::Pipeline>()?;
     module.add_function(wrap_pyfunction!(topics::topic_matches, module)?)?;
     module.add_function(wrap_pyfunction!(topics::validate_filter, module)?)?;
     module.add_function(wrap_pyfunction!(topics::validate_topic, module)?)?;

@@ -151,3 +151,18 @@ fn a_message_that_the_sink_refuses_is_acknowledged_when_the_quarantine_has_writt
     assert_eq!((world.sink("uns", "delivered"), world.sink("uns", "quarantined")), (1, 1));
     assert!(world.pipeline.drained());
 }
+
+#[test]
+fn a_pipeline_that_ends_full_leaves_nothing_to_the_next_on_its_thread() {
+    let node = json!({"sources": [{"name": "in", "kind": "batch", "delivery": "through"}],
+        "sinks": [{"name": "sql", "kind": "batch"}]});
+    for _ in 0..3 {
+        let mut world = World::new(&one_route(&["in"], &["sql"]), &node);
+        let mut push = world.pipeline.push("in", Some(1), world.now).expect("the source");
+        push.message("raw/a", b"1", None);
+        push.end();
+        world.work();
+        assert!(world.take_notes().settled.is_empty());
+        assert_eq!(world.status()["lost_holds"], json!(0));
+    }
+}

@@ -193,7 +193,7 @@ impl World {
 
     /// The ledgers, which must add up.
     pub fn status(&self) -> Value {
-        let status = serde_json::to_value(self.pipeline.status()).expect("a status is JSON");
+        let status = serde_json::to_value(self.pipeline.status(self.now)).expect("a status is JSON");
         assert_eq!(status["balanced"], json!(true), "{status:#}");
         status
     }

@@ -1,0 +1,172 @@
+//! Arguments from Python: buffers, columns, values.
+
+use pronubes_core::Reason;
+use pronubes_pipeline::edit::{FieldEdit, HookResult, Values};
+use pronubes_pipeline::inflow::{Inflow, Reading, SourceValue};
+use pyo3::buffer::{Element, PyBuffer};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::types::{PyBool, PyFloat, PyInt, PyMemoryView, PySlice, PyString};
+use serde::Serialize;
+
+use crate::error::unfit;
+
+/// Copies the first `size` bytes of a buffer, once: through a view of that part, because only whole buffers can be copied safely.
+pub fn copy(py: Python<'_>, buffer: &Bound<'_, PyAny>, size: usize, out: &mut Vec<u8>) -> PyResult<()> {
+    let end = isize::try_from(size).map_err(|_| unfit("The size is none that a buffer can have."))?;
+    let part = PyMemoryView::from(buffer)?.get_item(PySlice::new(py, 0, end, 1))?;
+    let part = PyBuffer::<u8>::get(&part)?;
+    if part.item_count() < size {
+        return Err(unfit("The buffer is shorter than the size."));
+    }
+    out.resize(size, 0);
+    part.copy_to_slice(py, out)
+}
+
+/// Checks that columns are as long as the topics.
+pub fn same_length(rows: usize, columns: &[(&str, Option<usize>)]) -> PyResult<()> {
+    match columns.iter().find(|(_, length)| length.is_some_and(|length| length != rows)) {
+        Some((name, length)) => {
+            Err(unfit(format!("There are {rows} topics and {} {name}.", length.unwrap_or_default())))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A value of a structured source.
+pub enum Value {
+    Null,
+    F64(f64),
+    I64(i64),
+    Bool(bool),
+    Text(PyBackedStr),
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Value {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if object.is_none() {
+            Ok(Self::Null)
+        } else if let Ok(value) = object.cast::<PyFloat>() {
+            Ok(Self::F64(value.extract()?))
+        } else if let Ok(value) = object.cast::<PyBool>() {
+            Ok(Self::Bool(value.is_true()))
+        } else if object.cast::<PyInt>().is_ok() {
+            // An integer beyond 64 bits is still a number; JSON readers hold such numbers as doubles.
+            object.extract().map(Self::I64).or_else(|_| object.extract().map(Self::F64))
+        } else if object.cast::<PyString>().is_ok() {
+            Ok(Self::Text(object.extract()?))
+        } else if let Ok(value) = object.extract::<f64>() {
+            // numpy's scalars
+            Ok(Self::F64(value))
+        } else {
+            Err(pyo3::exceptions::PyTypeError::new_err("A value is a number, a truth value, a text or None."))
+        }
+    }
+}
+
+/// Values with what belongs to them, as columns.
+pub struct Readings {
+    pub topics: Vec<PyBackedStr>,
+    pub values: Vec<Value>,
+    pub qualities: Option<Vec<Option<PyBackedStr>>>,
+    pub units: Option<Vec<Option<PyBackedStr>>>,
+    pub source_ns: Option<Vec<Option<i64>>>,
+}
+
+impl Readings {
+    /// Checks that all columns are of one length.
+    pub fn check(&self) -> PyResult<()> {
+        let columns = [
+            ("values", Some(self.values.len())),
+            ("qualities", self.qualities.as_ref().map(Vec::len)),
+            ("units", self.units.as_ref().map(Vec::len)),
+            ("source_ns", self.source_ns.as_ref().map(Vec::len)),
+        ];
+        same_length(self.topics.len(), &columns)
+    }
+
+    /// Pushes all rows.
+    pub fn push(&self, inflow: &mut Inflow<'_>) {
+        let text = |column: &'_ Option<Vec<Option<PyBackedStr>>>, row: usize| -> Option<String> {
+            column.as_ref()?.get(row)?.as_deref().map(str::to_owned)
+        };
+        for (row, topic) in self.topics.iter().enumerate() {
+            let value = match &self.values[row] {
+                Value::Null => SourceValue::Null,
+                Value::F64(value) => SourceValue::F64(*value),
+                Value::I64(value) => SourceValue::I64(*value),
+                Value::Bool(value) => SourceValue::Bool(*value),
+                Value::Text(value) => SourceValue::Text(value),
+            };
+            let source_ns = self.source_ns.as_ref().and_then(|times| times[row]);
+            let (quality, unit) = (text(&self.qualities, row), text(&self.units, row));
+            inflow.reading(topic, &Reading { value, quality: quality.as_deref(), unit: unit.as_deref(), source_ns });
+        }
+    }
+}
+
+/// A hook's result. Whatever does not fit is a sentence for the quarantine, not an exception: the rows must go somewhere.
+pub fn hook_result(
+    py: Python<'_>,
+    fields: &[Bound<'_, PyAny>],
+    payloads: Option<Bound<'_, PyAny>>,
+    topics: Option<Bound<'_, PyAny>>,
+    keep: Option<Bound<'_, PyAny>>,
+    failed: Vec<(usize, String)>,
+) -> Result<HookResult, String> {
+    let fields = fields.iter().map(|field| field_edit(py, field)).collect::<Result<_, String>>()?;
+    Ok(HookResult {
+        fields,
+        payloads: payloads.map(|list| extract(&list, "The payloads are")).transpose()?,
+        topics: topics.map(|list| extract(&list, "The topics are")).transpose()?,
+        keep: keep.map(|mask| mask_of(py, &mask, "The mask of rows is")).transpose()?,
+        failed,
+    })
+}
+
+fn extract<'py, T>(object: &Bound<'py, PyAny>, what: &str) -> Result<T, String>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    object.extract().map_err(|error| format!("{what} not of the right type: {error}."))
+}
+
+fn elements<T: Element>(py: Python<'_>, object: &Bound<'_, PyAny>, what: &str) -> Result<Vec<T>, String> {
+    let buffer = PyBuffer::<T>::get(object).map_err(|error| format!("{what} not of the right type: {error}."))?;
+    buffer.to_vec(py).map_err(|error| format!("{what} not readable: {error}."))
+}
+
+fn mask_of(py: Python<'_>, object: &Bound<'_, PyAny>, what: &str) -> Result<Vec<bool>, String> {
+    Ok(elements::<u8>(py, object, what)?.into_iter().map(|byte| byte != 0).collect())
+}
+
+fn field_edit(py: Python<'_>, field: &Bound<'_, PyAny>) -> Result<FieldEdit, String> {
+    let (name, dtype, values, valid): (String, String, Bound<'_, PyAny>, Option<Bound<'_, PyAny>>) =
+        field.extract().map_err(|error| format!("A field is a tuple of name, dtype, values and validity: {error}."))?;
+    let what = format!("Field `{name}` is");
+    let values = match dtype.as_str() {
+        "f64" => Values::F64(elements(py, &values, &what)?),
+        "i64" => Values::I64(elements(py, &values, &what)?),
+        "bool" => Values::Bool(mask_of(py, &values, &what)?),
+        "text" => Values::Text(values.extract().map_err(|error: PyErr| format!("{what} no list of text: {error}."))?),
+        other => {
+            return Err(format!("Field `{name}` has the type `{other}`; a hook can write f64, i64, bool and text."));
+        }
+    };
+    let valid = valid.map(|mask| mask_of(py, &mask, &format!("The validity of field `{name}` is"))).transpose()?;
+    Ok(FieldEdit { name, values, valid })
+}
+
+/// A reason that a hook's runner may give.
+pub fn hook_reason(code: &str) -> PyResult<Reason> {
+    let known = [Reason::HookFailed, Reason::HookTimeout, Reason::HookOutput];
+    let found = known.into_iter().find(|reason| reason.code() == code);
+    found.ok_or_else(|| unfit(format!("`{code}` is no reason of a hook.")))
+}
+
+/// A document as JSON.
+pub fn json(document: &impl Serialize) -> PyResult<Vec<u8>> {
+    serde_json::to_vec(document).map_err(|error| unfit(error.to_string()))
+}
