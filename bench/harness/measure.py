@@ -108,7 +108,7 @@ class Bench:
                 return Outcome({}, [(generator.stderr.read() if generator.stderr else "").strip()], {})
         if not out.strip():
             tail = (folder / "router.log").read_text(encoding="utf-8", errors="replace").strip()[-800:]
-            return Outcome({}, [err.strip(), *([f"the router's last words: {tail}"] if tail else [])], {})
+            return Outcome({}, [f"{err.strip()}; its last words: {tail}" if tail else err.strip()], {})
         report = json.loads(out)
         return Outcome(_figures(report) if report["ok"] else {}, report["problems"], report)
 

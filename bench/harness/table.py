@@ -51,7 +51,7 @@ def show(console: Console, scenario: Scenario, entries: dict[str, Entry]) -> Non
     for name in _rows(scenario, entries):
         entry = entries[name]
         if entry.problems:
-            table.add_row(name, f"[red]{escape(entry.problems[0][:140])}[/red]")
+            table.add_row(name, f"[red]{escape(entry.problems[0][:400])}[/red]")
         elif entry.figures:
             ratios = [_ratio(entry, entries.get(other), first) for other in (FLOOR, HAND_WRITTEN)]
             table.add_row(name, *(_cell(column, entry.figures.get(column)) for column in scenario.columns), *ratios)

@@ -22,6 +22,13 @@ PORT = "MQTT_PORT"
 VARS = {"enterprise": "acme", "site": "site1"}
 
 
+class WithoutAliases(yaml.CSafeDumper):
+    """Writes a list that several routes share out again each time: configurations have no aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the signature is PyYAML's
+        return True
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Slot:
     """One input and what must come back for it: topics with payloads, compared by meaning."""
@@ -57,7 +64,7 @@ class Workload:
             "sinks": {"uns": {"type": "mqtt", "url": url, "qos": qos}},
             "routes": self.routes,
         }
-        return yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=10_000)
+        return yaml.dump(document, Dumper=WithoutAliases, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 def id_of(slot: int) -> int:

@@ -13,6 +13,8 @@ from harness.results import REDUCE, Entry, judge
 from harness.scenario import load_all
 from rich.console import Console
 
+from pronubes.config.load import load_text
+
 SCENARIOS = load_all()
 LARGE = {"tags_1m", "routes", "load_10k_routes"}
 
@@ -38,6 +40,14 @@ def test_workload_of_a_scenario_holds_an_id_in_every_slot_with_outputs(name, tmp
         assert slots
         assert not wrong
         assert built.routes
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS.keys() - LARGE))
+def test_configuration_of_a_scenario_is_one_that_pronubes_takes(name, tmp_path):
+    scenario = SCENARIOS[name]
+    for contestant in scenario.contestants[:4]:
+        built = workloads.build(tmp_path, **(contestant.workload or scenario.workload))
+        load_text(built.config(1883, scenario.job.qos, contestant.source))
 
 
 def test_w1_is_what_the_page_says():
