@@ -5,6 +5,7 @@
 //! message is an outcome with a [`Reason`], what is not right about a configuration is an error with a position.
 
 pub mod error;
+pub mod explanation;
 pub mod expr;
 pub mod matcher;
 pub mod message;
@@ -20,6 +21,7 @@ pub mod topic;
 pub mod transform;
 
 pub use error::{PathPart, SpecError};
+pub use explanation::Explanation;
 pub use matcher::RouteId;
 pub use message::{Message, Meta, SinkId, SourceId};
 pub use outcome::{Emission, HookCall, HookId, Outlet, Quarantined, ResumePoint, Resumed, Routed};

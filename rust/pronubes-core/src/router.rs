@@ -4,6 +4,7 @@
 //! lookup and no allocation. It is the one place where routes are run: `run`, `explain`, tests and the Python API all
 //! come through here.
 
+mod explain;
 mod explode;
 mod finish;
 mod hits;

@@ -1,5 +1,7 @@
 //! The router as a whole: order of routes, ledgers, hooks, quarantine, bounds.
 
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
 mod common;
 
 use common::{Outcome, Recorder, compile, message, routed};
@@ -191,4 +193,43 @@ fn a_bare_scalar_counts_as_value_where_the_route_says_so() {
     assert_eq!(routed(&mut router, "a", r#"{"value":4}"#), [Outcome::emitted("s", "a", r#"{"value":8}"#)]);
     let injected = routed(&mut router, "a", r#"5,"value":1"#);
     assert_eq!(injected, [Outcome::quarantined("r", None, Reason::TrailingBytes, "at byte 1")]);
+}
+
+#[test]
+fn explain_shows_what_route_does() {
+    let spec = r#"{"sources":["plant"],"sinks":["s"],"hooks":["m:f"],"routes":[
+      {"name":"near","filter":"raw/{line}/hum","to":[{"sink":"s"}]},
+      {"name":"temps","filter":"raw/{line}/temp","where":"payload.v > 1","final":true,
+       "steps":[{"scale":{"field":"v","factor":2}},{"drop":["q"],"where":"payload.v > 100"},{"cast":{"field":"u","type":"int"}}],
+       "topic":"x/{line}","to":[{"sink":"s"}]},
+      {"name":"late","filter":"raw/#","to":[{"sink":"s"}]}]}"#;
+    let mut router = Router::new(compile(spec));
+    let explained = router.explain(&message("raw/l1/temp", br#"{"v":21,"q":1,"u":"3"}"#));
+    let temps = &explained.routes[0];
+    assert_eq!((temps.route.as_str(), temps.fate, temps.captures[0].value.as_str()), ("temps", "passed", "l1"));
+    assert_eq!(temps.condition.as_ref().unwrap().holds, Some(true));
+    let steps: Vec<_> = temps.steps.iter().map(|step| (step.held, step.output.as_deref().unwrap())).collect();
+    assert_eq!(
+        steps,
+        [(true, r#"{"v":42,"q":1,"u":"3"}"#), (false, r#"{"v":42,"q":1,"u":"3"}"#), (true, r#"{"v":42,"q":1,"u":3}"#)]
+    );
+    assert_eq!(temps.emitted[0].topic, "x/l1");
+    assert_eq!((explained.routes[1].fate, explained.routes.len()), ("skipped", 2));
+    let miss = &explained.near_misses[0];
+    assert_eq!(
+        (miss.route.as_str(), miss.level, miss.expected.as_str(), miss.found.as_deref()),
+        ("near", 3, "hum", Some("temp"))
+    );
+
+    let failed = router.explain(&message("raw/l1/temp", br#"{"v":21,"q":1,"u":"x"}"#));
+    let quarantine = failed.routes[0].quarantine.as_ref().unwrap();
+    assert_eq!(
+        (quarantine.step, quarantine.reason, failed.routes[0].fate),
+        (Some(2), "invalid_conversion", "quarantined")
+    );
+    assert_eq!(failed.routes[0].steps.last().unwrap().input, r#"{"v":42,"q":1,"u":"x"}"#);
+    // Nothing is counted and nothing remembered.
+    assert_eq!((router.stats().sources[0].received, router.topics().len()), (0, 0));
+    assert!(router.stats().routes.iter().all(|route| route.matched == 0));
+    assert!(serde_json::to_string(&explained).unwrap().contains(r#""fate":"passed""#));
 }

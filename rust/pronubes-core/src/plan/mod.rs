@@ -62,6 +62,8 @@ pub(crate) type Slots = Box<[SlotId]>;
 pub(crate) struct Route {
     pub(crate) name: Box<str>,
     pub(crate) filter: Option<RouteFilter>,
+    /// The sources that it takes from; none means every source.
+    pub(crate) from: Option<Box<[SourceId]>>,
     pub(crate) is_otherwise: bool,
     pub(crate) is_final: bool,
     /// Whether a payload that is a bare scalar counts as `{"value": ...}`.
@@ -77,6 +79,12 @@ pub(crate) struct Route {
     pub(crate) targets: Box<[Target]>,
     /// At least one; the last ends with [`End::Finish`].
     pub(crate) stages: Box<[Stage]>,
+}
+
+impl Route {
+    pub(crate) fn takes_from(&self, source: SourceId) -> bool {
+        self.from.as_ref().is_none_or(|from| from.contains(&source))
+    }
 }
 
 /// A sink of a route.

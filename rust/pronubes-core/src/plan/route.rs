@@ -4,7 +4,6 @@ use super::choice::choose;
 use super::compile::{Errors, unknown};
 use super::stage::{End, ScanId, Stage, StageKind, Step};
 use super::{Route, Slots, Target, TargetName};
-use crate::SinkId;
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::Expr;
 use crate::payload::{FieldPath, PathSetBuilder, SlotId};
@@ -12,6 +11,7 @@ use crate::spec::{RouteSpec, RouterSpec, StepSpec, TargetSpec};
 use crate::template::{Template, TemplateOptions};
 use crate::topic::{RouteFilter, intersects};
 use crate::transform::{Compiled, Op, Shared, StepContext, VERBS, Verb};
+use crate::{SinkId, SourceId};
 
 /// A shared scan takes in no further route once it has this many slots: each costs every message a little.
 const SHARED_SLOTS: usize = 16;
@@ -91,6 +91,7 @@ impl RouteCompiler<'_, '_> {
             name: route.name.as_str().into(),
             needs_captures: !captures.is_empty() && (is_hooked || is_rendered || reads_captures || ends),
             filter,
+            from: route.from.as_ref().map(|names| self.sources(names)),
             is_otherwise: route.otherwise,
             is_final: route.is_final,
             wraps_scalars: route.steps.iter().any(|step| step.from_scalar),
@@ -100,6 +101,12 @@ impl RouteCompiler<'_, '_> {
             targets: targets.into(),
             stages: stages.into(),
         })
+    }
+
+    /// The ids of the sources; unknown ones are reported where sources are grouped.
+    fn sources(&self, names: &[String]) -> Box<[SourceId]> {
+        let position = |name| self.spec.sources.iter().position(|source| source == name);
+        names.iter().filter_map(|name| u16::try_from(position(name)?).ok().map(SourceId)).collect()
     }
 
     fn compile_stages(

@@ -47,7 +47,10 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
             }
             let key = text.get(text.since(mark));
             let result = match whole.message(&inside, member, carried) {
-                Ok(payload) => self.stage(next, deeper, payload, Some(key)).map(drop),
+                Ok(payload) => {
+                    self.trace.member(key, payload);
+                    self.stage(next, deeper, payload, Some(key)).map(drop)
+                }
                 Err(reason) => Err(Failure::step(number, reason, About::Nothing)),
             };
             match (result, first_failure) {

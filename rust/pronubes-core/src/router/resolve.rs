@@ -41,11 +41,11 @@ fn check_length(topic: &str) -> Result<(), Reason> {
     if topic.len() > crate::topic::MAX_TOPIC_BYTES { Err(Reason::TopicTooLong) } else { Ok(()) }
 }
 
-/// Packs what `message`'s topic leads to into `blob`.
+/// Packs what a topic leads to into `blob`.
 ///
 /// # Errors
 /// When the topic is none that can be routed.
-fn pack(plan: &Plan, group: &Group, topic: &str, hits: &mut Hits, blob: &mut Vec<u8>) -> Result<(), Reason> {
+pub(super) fn pack(plan: &Plan, group: &Group, topic: &str, hits: &mut Hits, blob: &mut Vec<u8>) -> Result<(), Reason> {
     blob.clear();
     group.matcher.matches(topic, hits)?;
     for is_otherwise in [false, true] {

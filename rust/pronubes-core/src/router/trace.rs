@@ -15,6 +15,9 @@ pub(super) trait Trace {
     /// A step with the payload behind it, and whether its condition held.
     fn step(&mut self, number: u16, held: bool, payload: &[u8]);
 
+    /// The steps that follow are about one member of an exploded payload.
+    fn member(&mut self, key: &str, payload: &[u8]);
+
     /// The route goes on in Python.
     fn hook(&mut self, number: u16, hook: HookId);
 
@@ -34,6 +37,9 @@ impl Trace for Unwatched {
 
     #[inline]
     fn step(&mut self, _: u16, _: bool, _: &[u8]) {}
+
+    #[inline]
+    fn member(&mut self, _: &str, _: &[u8]) {}
 
     #[inline]
     fn hook(&mut self, _: u16, _: HookId) {}
