@@ -25,6 +25,7 @@ __all__ = [
     "NodeDraining",
     "NodeStarted",
     "NodeStopped",
+    "PageServed",
     "QuarantineEvicted",
     "QuarantineFull",
     "ReloadRefused",
@@ -235,6 +236,15 @@ class HookBroken(Event):
     count: int
     reason: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageServed(Event):
+    """The live page can be opened."""
+
+    sentence = "The live page is there; open its address in a browser on this machine."
+    sink: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
