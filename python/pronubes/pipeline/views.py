@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pronubes._core import reasons
 from pronubes.errors import NotConnected
 from pronubes.pipeline.backoff import Backoff
 from pronubes.telemetry import emit, events
@@ -24,16 +25,18 @@ TAIL_RECORDS = 200
 
 
 class QuarantineTail:
-    """The newest quarantined messages, for people who look; the file has all of them."""
+    """The newest quarantined messages, for people who look, with the sentences of their reasons; the file has all of them."""
 
     def __init__(self) -> None:
         self._records: deque[dict[str, Any]] = deque(maxlen=TAIL_RECORDS)  # Any: JSON documents
+        self._words = {code: {"text": text, "action": action} for code, text, action in reasons()}
 
     def add(self, lines: bytes) -> None:
         """Remember the newest of some records, at most `TAIL_RECORDS`, whatever their number."""
         for line in lines.rsplit(b"\n", TAIL_RECORDS + 1)[-TAIL_RECORDS - 1 :]:
             if line and len(line) <= 64 * 1024:
-                self._records.appendleft(orjson.loads(line))
+                record = orjson.loads(line)
+                self._records.appendleft(record | self._words.get(record["reason"], {}))
 
     def newest(self) -> list[dict[str, Any]]:  # Any: JSON documents
         """List them, newest first."""
