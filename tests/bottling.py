@@ -1,9 +1,10 @@
 """A bottling line as an engine would show it: for tests of the live page, and for looking at it.
 
-    python tests/bottling.py [PORT]        # serves the page with made-up values until Ctrl-C
+python tests/bottling.py [PORT]        # serves the page with made-up values until Ctrl-C
 """
 
 import asyncio
+import base64
 import math
 import random
 import sys
@@ -18,8 +19,12 @@ from pronubes.testing.views import FakeEngineView
 SITE = "acme/cologne/bottling"
 TAGS = {
     "filler": [
-        ("bowl/temperature", "Cel", 4.0, 0.4), ("bowl/pressure", "bar", 2.8, 0.1), ("bowl/level", "%", 62, 6), ("speed", "1/min", 480, 20),
-        ("product/flow", "L/min", 412, 15), ("co2/pressure", "bar", 5.2, 0.15),
+        ("bowl/temperature", "Cel", 4.0, 0.4),
+        ("bowl/pressure", "bar", 2.8, 0.1),
+        ("bowl/level", "%", 62, 6),
+        ("speed", "1/min", 480, 20),
+        ("product/flow", "L/min", 412, 15),
+        ("co2/pressure", "bar", 5.2, 0.15),
     ],
     "capper": [("torque", "N.m", 1.9, 0.25), ("speed", "1/min", 480, 18), ("hopper/level", "%", 55, 20)],
     "labeler": [("glue/temperature", "Cel", 158, 3), ("speed", "1/min", 478, 20), ("registration/offset", "mm", 0.1, 0.3)],
@@ -27,7 +32,11 @@ TAGS = {
     "palletizer": [("speed", "1/min", 8, 1), ("vacuum", "kPa", -62, 4)],
 }
 ROUTES = [
-    ("filler_values", 0.46, 0.02), ("machine_states", 0.12, 0.0), ("counters", 0.22, 0.0), ("glue_temperatures", 0.09, 0.35), ("energy", 0.11, 0.01),
+    ("filler_values", 0.46, 0.02),
+    ("machine_states", 0.12, 0.0),
+    ("counters", 0.22, 0.0),
+    ("glue_temperatures", 0.09, 0.35),
+    ("energy", 0.11, 0.01),
 ]
 FAULTS = [
     ("missing_field", "A field that the route needs is not there.", "Guard it with `has(payload.x)` or fix the publisher.", 1,
@@ -41,13 +50,16 @@ FAULTS = [
 ]  # fmt: skip
 
 
+LEDGER = ("matched", "forked", "passed", "filtered", "absorbed", "quarantined")
+
+
 class Plant:
     """Feeds a view with a day at the line, in steps of a tenth of a second."""
 
     def __init__(self, view: FakeEngineView, *, seed: int = 7) -> None:
         self.view = view
         self.random = random.Random(seed)
-        self.routes = {name: {"name": name, "matched": 0, "passed": 0, "filtered": 0, "absorbed": 0, "quarantined": 0} for name, _, _ in ROUTES}
+        self.routes = {name: {"name": name, **dict.fromkeys(LEDGER, 0), "reasons": {}} for name, _, _ in ROUTES}
         self.received = self.quarantined = self.step = 0
 
     def run(self, steps: int, *, end_ns: int | None = None) -> None:
@@ -55,7 +67,7 @@ class Plant:
         end_ns = time.time_ns() if end_ns is None else end_ns
         for back in range(steps - 1, -1, -1):
             self._tick(end_ns - back * 100_000_000)
-        self._write_status(end_ns)
+        self._write_status()
 
     def _tick(self, at_ns: int) -> None:
         self.step += 1
@@ -91,7 +103,7 @@ class Plant:
     def _put(self, topic: str, payload: object, at_ns: int) -> None:
         self.view.put(topic, payload, time_ns=at_ns)
         self.received += 1
-        (name, _, filtered), = self.random.choices(ROUTES, [share for _, share, _ in ROUTES])
+        ((name, _, filtered),) = self.random.choices(ROUTES, [share for _, share, _ in ROUTES])
         route = self.routes[name]
         route["matched"] += 1
         route["filtered" if self.random.random() < filtered else "passed"] += 1
@@ -104,41 +116,54 @@ class Plant:
         try:
             record["payload"] = payload.decode()
         except UnicodeDecodeError:
-            record["payload_base64"] = __import__("base64").b64encode(payload).decode()
+            record["payload_base64"] = base64.b64encode(payload).decode()
         self.view.quarantine(record)
         self.received += 1
         self.quarantined += 1
         self.routes[route]["matched"] += 1
         self.routes[route]["quarantined"] += 1
+        self.routes[route]["reasons"][reason] = self.routes[route]["reasons"].get(reason, 0) + 1
 
-    def _write_status(self, at_ns: int) -> None:
-        passed = sum(route["passed"] for route in self.routes.values())
-        matched = self.received
-        buffered = 40 + self.step % 23
+    def _write_status(self) -> None:
+        """Write the ledgers as `Pipeline.status` does; they balance."""
+        routes = list(self.routes.values())
+        passed, filtered = (sum(route[key] for route in routes) for key in ("passed", "filtered"))
+        boiler, buffered, unrouted = self.received // 4, 40 + self.step % 23, 12
+        totals = {"delivered": 3 * passed - buffered, "filtered": filtered, "quarantined": self.quarantined, "unrouted": unrouted, "dropped": 0}
         self.view.document = {
-            "node": "bottling-cologne",
             "balanced": True,
-            "now_ns": at_ns,
-            "totals": {"received": self.received + 12, "matched": matched, "unrouted": 12, "rejected": 0, "dropped": 0, "delivered": passed * 2 - buffered,
-                       "quarantined": self.quarantined, "buffered": buffered},
-            "sources": [
-                {"name": "shopfloor", "kind": "mqtt", "delivery": "through", "received": matched * 3 // 4, "matched": matched * 3 // 4 - 12, "unrouted": 12,
-                 "rejected": 0, "dropped": 0, "unacked": 14, "paused": False},
-                {"name": "boiler", "kind": "batch", "delivery": "volatile", "received": matched // 4 + 12, "matched": matched // 4 + 12, "unrouted": 0,
-                 "rejected": 0, "dropped": 0, "unacked": 0, "paused": False},
-            ],
-            "routes": list(self.routes.values()),
+            "lost_holds": 0,
+            "totals": {"received": self.received + unrouted, **totals, "buffered": buffered},
+            "sources": [_source("shopfloor", self.received - boiler, unrouted, unsettled=14), _source("boiler", boiler, 0, unsettled=0)],
+            "routes": routes,
             "sinks": [
-                {"name": "uns", "kind": "mqtt", "emitted": passed, "delivered": passed, "dropped": 0, "quarantined": 0, "buffered": 0, "buffered_bytes": 0},
-                {"name": "historian", "kind": "batch", "emitted": passed, "delivered": passed - buffered, "dropped": 0, "quarantined": 0,
-                 "buffered": buffered, "buffered_bytes": buffered * 190, "queue_bytes": 16_777_216},
-                {"name": "page", "kind": "latest", "emitted": passed, "delivered": passed, "dropped": 0, "quarantined": 0, "buffered": 0},
+                _sink("uns", "mqtt", passed, 0, 0),
+                _sink("historian", "batch", passed, buffered, buffered * 190),
+                _sink("page", "latest", passed, 0, 84 * 310),
             ],
             "connections": [
-                {"number": 0, "side": "source", "name": "shopfloor", "state": "connected", "inflight": 14},
-                {"number": 1, "side": "sink", "name": "uns", "state": "connected", "inflight": 0},
+                _connection(0, "source", "shopfloor", received=self.received - boiler + unrouted, unacknowledged=14),
+                _connection(1, "sink", "uns", published=passed, inflight=3),
             ],
-        }  # fmt: skip
+            "quarantine": {"received": self.quarantined, "written": self.quarantined, "evicted": 0, "buffered": 0},
+            "in_hooks": 0,
+            "node": "bottling-cologne",
+        }
+
+
+def _source(name: str, matched: int, unrouted: int, *, unsettled: int) -> dict[str, object]:
+    ledger = {"received": matched + unrouted, "matched": matched, "unrouted": unrouted, "rejected": 0, "dropped": 0}
+    return {"name": name, **ledger, "unsettled": unsettled, "failed": 0, "is_paused": False}
+
+
+def _sink(name: str, kind: str, emitted: int, buffered: int, queued_bytes: int) -> dict[str, object]:
+    ledger = {"emitted": emitted, "delivered": emitted - buffered, "dropped": 0, "quarantined": 0, "buffered": buffered}
+    return {"name": name, "kind": kind, **ledger, "queued_bytes": queued_bytes, "is_full": False, "is_retired": False}
+
+
+def _connection(number: int, role: str, name: str, **counters: int) -> dict[str, object]:
+    zero = {"received": 0, "published": 0, "sent_again": 0, "connections": 1, "inflight": 0, "unacknowledged": 0}
+    return {"connection": number, "role": role, "name": name, "state": "connected", **zero, **counters}
 
 
 def context(**changes: object) -> ConnectorContext:

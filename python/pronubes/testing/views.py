@@ -1,6 +1,7 @@
 """An engine to look at, for tests of sinks of the `view` plane.
 
-It keeps newest values, points and records as the engine does and hands them out in the same form, but nothing flows: a test puts in what it wants seen.
+It keeps newest values, points and records as the engine does and hands them out in the same form, but nothing flows: a test puts in what it wants
+seen.
 """
 
 from __future__ import annotations

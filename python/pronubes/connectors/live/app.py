@@ -1,8 +1,8 @@
 """The addresses of the live page and who may ask for them.
 
-Everything is GET and changes nothing. Three things keep other web pages in the same browser out: the `Host` header must name this machine (a page that
-rebinds its own name to 127.0.0.1 keeps its name there), requests that the browser marks as made by another site are refused, and no answer carries
-a permission to read it from elsewhere. The page itself may load nothing but its own files.
+Everything is GET and changes nothing. Three things keep other web pages in the same browser out: the `Host` header must name this machine (a page
+that rebinds its own name to 127.0.0.1 keeps its name there), requests that the browser marks as made by another site are refused, and no answer
+carries a permission to read it from elsewhere. The page itself may load nothing but its own files.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The stream of server-sent events: everything that is known, page by page, then what changes.
 
-1. Nothing is queued per client. A client has a cursor, the sequence number of the newest change that it was sent; each turn asks the engine what changed
-   since. A client that reads slowly has fewer and larger turns, and of a topic that changed often meanwhile it gets the newest value only.
+1. Nothing is queued per client. A client has a cursor, the sequence number of the newest change that it was sent; each turn asks the engine what
+   changed since. A client that reads slowly has fewer and larger turns, and of a topic that changed often meanwhile it gets the newest value only.
 2. A client that takes nothing for `STALL_S` is cut off. Its browser connects again and says where it was (`Last-Event-ID`).
-3. The id of an event is `EPOCH:SEQUENCE`. A sequence number means nothing to another run of the server: then everything is sent again, and the `hello`
-   event with the new epoch tells the page to forget what it has.
+3. The id of an event is `EPOCH:SEQUENCE`. A sequence number means nothing to another run of the server: then everything is sent again, and the
+   `hello` event with the new epoch tells the page to forget what it has.
 4. One turn sends at most `TURN_PAGES` pages, so that a page left open costs a bounded share of the loop. Turns of a client that lags are unevenly
    spaced on purpose: evenly spaced turns over tags that change in a fixed rhythm would meet the same tags each time.
 """

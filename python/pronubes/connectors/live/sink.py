@@ -77,16 +77,18 @@ class LiveSink:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((options.host, options.port))
             listener.listen(64)
-            listener.setblocking(False)
+            listener.settimeout(0)
         except OSError as error:
             listener.close()
             if error.errno == errno.EADDRINUSE:
                 message = (
-                    f"Port {options.port} on {options.host} is taken by another program, so the live page `{self._context.name}` is not there yet. It is tried "
-                    "again. Stop the other program, or choose another `port` (0 takes any free one)."
+                    f"Port {options.port} on {options.host} is taken by another program, so the live page `{self._context.name}` is not there yet. "
+                    "It is tried again. Stop the other program, or choose another `port` (0 takes any free one)."
                 )
             else:
-                message = f"The live page `{self._context.name}` cannot be served on {options.host}:{options.port} ({error.strerror}). It is tried again."
+                message = (
+                    f"The live page `{self._context.name}` cannot be served on {options.host}:{options.port} ({error.strerror}). It is tried again."
+                )
             raise NotConnected(message) from error
         return listener
 
@@ -130,7 +132,7 @@ async def _leave(server: uvicorn.Server, listener: socket.socket) -> None:
 def _abort(server: uvicorn.Server, client: tuple[str, int]) -> None:
     """Cut a client off that does not read: what is still buffered for it would otherwise stay until it leaves."""
     for connection in list(server.server_state.connections):
-        if connection.client == client:
+        if getattr(connection, "client", None) == client:  # every protocol of uvicorn for HTTP/1 has it; their common type does not
             connection.transport.abort()
 
 

@@ -4,7 +4,7 @@ import { Connection } from "./connection.js";
 import { Detail } from "./detail.js";
 import * as format from "./format.js";
 import { dress, perFrame, put } from "./dom.js";
-import { Panels, Quarantine, Rates, listOf } from "./panels.js";
+import { Panels, Quarantine, Rates } from "./panels.js";
 import { Store } from "./store.js";
 import { Tree } from "./tree.js";
 
@@ -18,6 +18,7 @@ const rates = new Rates();
 const panels = new Panels(rates);
 let clockOffsetMs = 0;
 let epoch = null;
+let ownSink = null;
 let isComplete = false;
 let hasUnfolded = false;
 let restructureTimer = null;
@@ -51,6 +52,7 @@ const handlers = {
       tree.restructure();
     }
     quarantine.clear();
+    ownSink = hello.sink;
     clockOffsetMs = hello.now_ms - Date.now();
     put(byId("node"), hello.node);
     document.title = `${hello.node} · pronubes`;
@@ -70,15 +72,16 @@ const handlers = {
     clockOffsetMs = nowMs - Date.now();
     panels.show(status, nowMs);
     const totals = status.totals ?? {};
-    const sum = (part, key) => totals[key] ?? listOf(status[part]).reduce((all, item) => all + (item[key] ?? 0), 0);
-    put(byId("total-in"), format.rate(rates.of("in", sum("sources", "received"), nowMs)) || "–");
-    put(byId("total-out"), format.rate(rates.of("out", sum("sinks", "delivered"), nowMs)) || "–");
-    put(byId("total-buffered"), format.shortCount(sum("sinks", "buffered")));
-    const bad = sum("routes", "quarantined");
-    put(byId("total-quarantined"), format.shortCount(bad));
-    byId("total-quarantined").classList.toggle("raised", bad > 0);
-    put(byId("count-quarantine"), bad > 0 ? format.shortCount(bad) : "");
+    put(byId("total-in"), format.rate(rates.of("in", totals.received, nowMs)) || "–");
+    put(byId("total-out"), format.rate(rates.of("out", totals.delivered, nowMs)) || "–");
+    put(byId("total-buffered"), format.shortCount(totals.buffered));
+    put(byId("total-quarantined"), format.shortCount(totals.quarantined));
+    byId("total-quarantined").classList.toggle("raised", totals.quarantined > 0);
+    put(byId("count-quarantine"), totals.quarantined > 0 ? format.shortCount(totals.quarantined) : "");
     byId("unbalanced").hidden = status.balanced !== false;
+    const unseen = status.sinks?.find((sink) => sink.name === ownSink)?.dropped ?? 0;
+    byId("unseen").hidden = unseen === 0;
+    put(byId("unseen-count"), format.count(unseen));
   },
 
   quarantine(records) {

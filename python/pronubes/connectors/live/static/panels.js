@@ -9,12 +9,6 @@ const MOST_ROWS = 300;
 const SVG = "http://www.w3.org/2000/svg";
 const byId = (id) => document.getElementById(id);
 
-/** A list of {name, ..} from a list or from an object by name. */
-export function listOf(part) {
-  if (Array.isArray(part)) return part;
-  return part && typeof part === "object" ? Object.entries(part).map(([name, facts]) => ({ name, ...facts })) : [];
-}
-
 /** Rates of counters, from one status to the next. */
 export class Rates {
   constructor() {
@@ -78,7 +72,7 @@ class Table {
         svg.setAttribute("aria-hidden", "true");
         svg.append(document.createElementNS(SVG, "polyline"));
         cell.append(svg);
-      } else if (kind.includes("state")) {
+      } else if (kind.includes("condition")) {
         cell.append(make("span", "badge none"));
       }
       row.append(cell);
@@ -90,11 +84,11 @@ class Table {
     this.columns.forEach(([, kind, text], index) => {
       const cell = row.children[index];
       if (kind.includes("spark")) cell.firstChild.firstChild.setAttribute("points", sparkline(text(item), 120, 24));
-      else if (kind.includes("state")) badge(cell.firstChild, ...text(item));
+      else if (kind.includes("condition")) badge(cell.firstChild, ...text(item));
       else {
         const shown = text(item);
         put(cell, shown);
-        if (kind.includes("alarm")) dress(cell, shown !== "0" && shown !== "–" ? `${kind} raised` : kind);
+        if (kind.includes("raising")) dress(cell, shown !== "0" && shown !== "–" ? `${kind} raised` : kind);
       }
     });
   }
@@ -106,55 +100,65 @@ export class Panels {
   constructor(rates) {
     this.rates = rates;
     this.search = "";
+    const perSecond = (kind, key) => (item) => format.rate(this.rates.of(`${kind} ${item.name}`, item[key], this.nowMs));
+    const lastMinute = (kind) => (item) => this.rates.history(`${kind} ${item.name}`);
     this.routes = new Table(byId("routes-table"), [
       ["Route", "text name", (route) => route.name],
       ["Matched", "num", number("matched")],
       ["Passed", "num", number("passed")],
       ["Filtered", "num", number("filtered")],
-      ["Absorbed", "num wide", number("absorbed")],
-      ["Quarantined", "num alarm", number("quarantined")],
-      ["Msg/s", "num strong", (route) => format.rate(this.rates.of(`route ${route.name}`, route.matched, this.nowMs))],
-      ["Last minute", "spark wide", (route) => this.rates.history(`route ${route.name}`)],
+      ["In hooks", "num wide", number("absorbed")],
+      ["Quarantined", "num raising", number("quarantined")],
+      ["Reasons", "text wide soft", reasonsOf],
+      ["Msg/s", "num strong", perSecond("route", "matched")],
+      ["Last minute", "spark wide", lastMinute("route")],
     ], (route) => route.name);
     this.sinks = new Table(byId("sinks-table"), [
       ["Sink", "text name", (sink) => sink.name],
-      ["Kind", "text wide", (sink) => sink.kind ?? ""],
-      ["Emitted", "num", number("emitted")],
+      ["Kind", "text wide soft", (sink) => sink.kind ?? ""],
+      ["State", "condition", sinkState],
+      ["Emitted", "num wide", number("emitted")],
       ["Delivered", "num", number("delivered")],
-      ["Buffered", "num", (sink) => buffered(sink)],
-      ["Dropped", "num alarm", number("dropped")],
-      ["Quarantined", "num alarm", number("quarantined")],
-      ["Delivered/s", "num strong", (sink) => format.rate(this.rates.of(`sink ${sink.name}`, sink.delivered, this.nowMs))],
-      ["Last minute", "spark wide", (sink) => this.rates.history(`sink ${sink.name}`)],
+      ["Buffered", "num", number("buffered")],
+      ["Memory", "num wide soft", (sink) => format.bytes(sink.queued_bytes)],
+      ["Dropped", "num raising", number("dropped")],
+      ["Quarantined", "num wide raising", number("quarantined")],
+      ["Delivered/s", "num strong", perSecond("sink", "delivered")],
+      ["Last minute", "spark wide", lastMinute("sink")],
     ], (sink) => sink.name);
     this.sources = new Table(byId("sources-table"), [
       ["Source", "text name", (source) => source.name],
-      ["Kind", "text wide", (source) => source.kind ?? ""],
+      ["State", "condition", (source) => (source.is_paused ? ["uncertain", "held back"] : ["good", "reading"])],
       ["Received", "num", number("received")],
       ["Matched", "num", number("matched")],
       ["Unrouted", "num", number("unrouted")],
-      ["Rejected", "num alarm", number("rejected")],
-      ["State", "state", (source) => (source.paused ? ["uncertain", "held back"] : ["good", "reading"])],
-      ["Msg/s", "num strong", (source) => format.rate(this.rates.of(`source ${source.name}`, source.received, this.nowMs))],
-      ["Last minute", "spark wide", (source) => this.rates.history(`source ${source.name}`)],
+      ["Rejected", "num raising", number("rejected")],
+      ["Unsettled", "num wide", number("unsettled")],
+      ["Asked again", "num wide", number("failed")],
+      ["Msg/s", "num strong", perSecond("source", "received")],
+      ["Last minute", "spark wide", lastMinute("source")],
     ], (source) => source.name);
     this.connections = new Table(byId("connections-table"), [
-      ["Connection", "text name", (connection) => connection.name],
-      ["Of a", "text", (connection) => connection.side ?? ""],
-      ["State", "state", (connection) => stateOf(connection)],
+      ["MQTT connection", "text name", (connection) => connection.name],
+      ["Side", "text soft", (connection) => connection.role ?? ""],
+      ["State", "condition", (connection) => connectionState(connection.state ?? "")],
+      ["Received", "num wide", number("received")],
+      ["Published", "num wide", number("published")],
       ["In flight", "num", number("inflight")],
-      ["More", "text wide", (connection) => connection.detail ?? connection.address ?? ""],
-    ], (connection) => `${connection.number ?? ""} ${connection.side ?? ""} ${connection.name}`);
+      ["Unacknowledged", "num wide", number("unacknowledged")],
+      ["Sent again", "num", number("sent_again")],
+      ["Connected", "num", (connection) => `${format.count(connection.connections)} ×`],
+    ], (connection) => connection.connection);
   }
 
   /** Show a status. Rates of all rows are counted, also while their panel is not in sight. */
   show(status, nowMs) {
     this.status = status;
     this.nowMs = nowMs;
-    this.list("routes", this.routes, listOf(status.routes));
-    this.list("sinks", this.sinks, listOf(status.sinks));
-    this.list("sources", this.sources, listOf(status.sources));
-    this.list("connections", this.connections, listOf(status.connections));
+    this.list("routes", this.routes, status.routes ?? []);
+    this.list("sinks", this.sinks, status.sinks ?? []);
+    this.list("sources", this.sources, status.sources ?? []);
+    this.list("connections", this.connections, status.connections ?? []);
   }
 
   list(name, table, items) {
@@ -175,15 +179,19 @@ export class Panels {
   }
 }
 
-function buffered(sink) {
-  const size = sink.buffered_bytes > 0 ? ` (${format.bytes(sink.buffered_bytes)})` : "";
-  return `${format.count(sink.buffered)}${size}`;
+function reasonsOf(route) {
+  const reasons = Object.entries(route.reasons ?? {}).sort((a, b) => b[1] - a[1]);
+  return reasons.map(([reason, times]) => `${reason} × ${format.count(times)}`).join(", ");
 }
 
-function stateOf(connection) {
-  const state = connection.state ?? (connection.connected === undefined ? "" : connection.connected ? "connected" : "disconnected");
-  if (state === "connected" || state === "up") return ["good", state];
-  return [/connecting|waiting|opening/.test(state) ? "uncertain" : state ? "bad" : "", state];
+function sinkState(sink) {
+  if (sink.is_full) return ["bad", "full"];
+  return sink.is_retired ? ["uncertain", "draining"] : ["good", "taking"];
+}
+
+function connectionState(state) {
+  if (state === "connected") return ["good", state];
+  return [state === "connecting" ? "uncertain" : "bad", state];
 }
 
 /** The newest quarantined messages. */
