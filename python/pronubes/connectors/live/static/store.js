@@ -215,7 +215,7 @@ export class Store {
     // The level that does not fit: its first branches, one below the other, so that the first look shows values.
     for (let node = level[0]; node?.children && used < room; node = node.ordered()[0]) {
       used += node.children.size;
-      if (used > room * 1.5) return;
+      if (used > room) return;
       node.isOpen = true;
     }
   }
