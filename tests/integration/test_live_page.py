@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
-from bottling import SITE, Plant, context
-from conftest import find_program
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
+from bottling import SITE, Plant, context
+from conftest import find_program
 from pronubes.connectors.live.options import LiveOptions
 from pronubes.connectors.live.sink import LiveSink
 from pronubes.testing.views import FakeEngineView
@@ -219,7 +219,9 @@ async def test_the_quarantine_tells_why_and_what_to_do(visit: Callable[[str], Aw
         await expect(records.nth(3)).to_contain_text("missing_field")
         await expect(records.nth(3)).to_contain_text(re.compile(r"Route\s*counters"))
         await expect(records.nth(3)).to_contain_text(re.compile(r"Step\s*2"))
-        view.quarantine({"time_ns": 1, "topic": "t", "reason": "wrong_type", "payload": "\u202e<img src=x>\n", "source": None, "route": None, "step": None})
+        view.quarantine(
+            {"time_ns": 1, "topic": "t", "reason": "wrong_type", "payload": "\u202e<img src=x>\n", "source": None, "route": None, "step": None}
+        )
         await expect(records).to_have_count(5)
         await expect(records.nth(0).locator("pre")).to_have_text(r"\u202e<img src=x>\n")
         await seen.page.click(".chip >> text=invalid_json")
@@ -270,7 +272,9 @@ async def test_what_devices_send_is_text_and_nothing_else(visit: Callable[[str],
     assert foreign == 0
 
 
-async def test_the_page_reconnects_and_forgets_what_is_gone(visit: Callable[[str], Awaitable[Visit]], view: FakeEngineView, free_port: Callable[[], int]) -> None:  # fmt: skip
+async def test_the_page_reconnects_and_forgets_what_is_gone(
+    visit: Callable[[str], Awaitable[Visit]], view: FakeEngineView, free_port: Callable[[], int]
+) -> None:
     port = free_port()
     for tag in ("old", "kept"):
         for number in range(40):

@@ -271,8 +271,9 @@ class EngineView(Protocol):
         """Return the node's ledgers, queues and connections."""
 
     def quarantined(self) -> list[dict[str, Any]]:  # Any: JSON documents
-        """Return the newest quarantined messages (some hundred at most), newest first: as they stand in the quarantine file, and with `text` (what
-        the reason means) and `action` (what a person can do).
+        """Return the newest quarantined messages (some hundred at most), newest first.
+
+        Each is as it stands in the quarantine file, and has `text` (what the reason means) and `action` (what a person can do).
         """
 
 

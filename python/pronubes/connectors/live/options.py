@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pronubes.connectors.options import ViewSinkOptions
+from pronubes.connectors.options import QueueOptions, ViewSinkOptions
 from pronubes.connectors.values import refuse
 
 __all__ = ["LiveOptions"]
@@ -23,6 +23,9 @@ class LiveOptions(ViewSinkOptions):
     """The port of the page; `0` takes any free one, which the log names."""
     history: int = Field(default=3000, ge=10, le=10_000)
     """How many points of each charted tag are kept, at most."""
+
+    queue: QueueOptions = Field(default_factory=QueueOptions)
+    """Not for this sink: it looks at the newest values and has no queue."""
 
     @field_validator("host")
     @classmethod
