@@ -100,7 +100,7 @@ class SinkConformance:
         items = list(self.delivered(context))
         if len(items) != count:
             raise AssertionError(f"{count} messages were written, {len(items)} are there.")
-        unique = []
+        unique: list[Any] = []  # Any: whatever `delivered` gives
         for item in items:
             if item not in unique[-3:]:
                 unique.append(item)
