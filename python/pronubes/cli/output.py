@@ -27,6 +27,7 @@ __all__ = [
     "print_diagnostics",
     "print_error",
     "print_json",
+    "printable",
 ]
 
 DEFAULT_CONFIG = "pronubes.yaml"
@@ -121,7 +122,7 @@ def _excerpt(diagnostic: Diagnostic, line: str, stream: TextIO) -> Iterable[str]
         line = line[:begin] + "*" * position.length + line[begin + position.length :]
     line = _URL_USER.sub(r"\1***@", _SECRET_LINE.sub(r"\1***", line))
     cut = max(begin - _WIDEST_LINE // 2, 0)
-    shown = _printable(line[cut : cut + _WIDEST_LINE])
+    shown = printable(line[cut : cut + _WIDEST_LINE])
     padding = "".join(" " * _width(character) for character in shown[: begin - cut])
     marks = "^" * max(sum(_width(character) for character in shown[begin - cut : begin - cut + position.length]), 1)
     gutter = " " * len(number)
@@ -130,7 +131,7 @@ def _excerpt(diagnostic: Diagnostic, line: str, stream: TextIO) -> Iterable[str]
     yield f" {gutter} | {padding}{_paint(diagnostic.severity, marks, stream)}"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Replace what would move the cursor or hide: a file's control characters must not reach the terminal."""
     return "".join(character if character.isprintable() else "\ufffd" if character != "\t" else " " for character in text)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 __all__ = ["FIRST_CHARACTERS", "Scalar", "ScalarProblem", "resolve"]
 
@@ -32,8 +33,9 @@ class ScalarProblem(ValueError):
     """A number that cannot be kept as it is written."""
 
 
+@lru_cache(maxsize=4096)
 def resolve(text: str) -> Scalar:
-    """Return what a plain scalar means.
+    """Return what a plain scalar means. The same few numbers and words come thousands of times in a large file.
 
     Raises:
         ScalarProblem: It is a number beyond 64 bits or beyond what a double can hold, or it is infinite or no number at all.
