@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pronubes_core::topic::validate_topic;
 use pronubes_core::{
-    Emission, HookCall, Message, Meta, Outlet, Plan, Quarantined, Reason, RouteId, Routed, Router, SourceId,
+    Emission, Explanation, HookCall, Message, Meta, Outlet, Plan, Quarantined, Reason, RouteId, Routed, Router,
+    SourceId,
 };
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
@@ -69,6 +70,32 @@ impl PyRouter {
             collected.finish(&message, routed);
         }
         Ok(collected.outcomes)
+    }
+
+    #[pyo3(signature = (source, topic, payload, *, now_ns))]
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        source: &str,
+        topic: &str,
+        payload: &[u8],
+        now_ns: i64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let id = self.source(source)?;
+        let explanation = if validate_topic(topic).is_ok() {
+            let meta = Meta { received_ns: now_ns, ..Meta::default() };
+            self.lock().router.explain(&Message { source: id, topic, payload, meta })
+        } else {
+            Explanation {
+                source: source.to_owned(),
+                topic: topic.to_owned(),
+                payload: String::from_utf8_lossy(payload).into_owned(),
+                rejected: Some(Reason::InvalidTopic.code()),
+                ..Explanation::default()
+            }
+        };
+        let text = serde_json::to_vec(&explanation).map_err(|error| InternalError::new_err(error.to_string()))?;
+        Ok(PyBytes::new(py, &text))
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
