@@ -65,6 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     if not given and sys.stdin.isatty():
         _ask(arguments, input)
     answers = _answers(arguments, default_name=path.resolve().parent.name)
+    if re.search(r"[+#\x00]|//", answers.prefix):
+        sys.stderr.write(f"`{answers.prefix}` cannot begin a topic: leave out `+`, `#` and empty levels.\n")
+        return ExitCode.USAGE
     text = write_configuration(answers)
     try:
         with path.open("w" if arguments.force else "x", encoding="utf-8") as file:

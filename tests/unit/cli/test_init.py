@@ -18,18 +18,19 @@ WAYS = {
     "tag_list_only": ["--plc", "boiler.csv"],
     "both": ["--broker", "mqtt://127.0.0.1", "--modbus", "tcp://127.0.0.1:5020"],
     "uns_without_broker": ["--modbus", "tcp://127.0.0.1:5020", "--sink", "uns"],
-    "odd_names": ["--name", "2 Linie: Abfüllung #1", "--prefix", "it's: a # prefix/"],
+    "odd_names": ["--name", "2 Linie: Abfüllung #1", "--prefix", "it's: a prefix/"],
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_is_written_loads(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_written_passes_check(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     path = tmp_path / "pronubes.yaml"
     assert main(["init", str(path), *WAYS[way]]) == ExitCode.OK
     loaded = load(path)
     assert loaded.configuration.sources
     assert loaded.configuration.routes
+    assert main(["check", str(path)]) == ExitCode.OK
 
 
 def test_nothing_is_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,3 +56,10 @@ def test_questions_lead_to_the_same_as_arguments() -> None:
         "prefix": "acme/x",
         "name": "n",
     }
+
+
+@pytest.mark.parametrize("prefix", ["acme/#", "a+", "a//b"])
+def test_a_prefix_that_cannot_begin_a_topic_is_refused(prefix: str, tmp_path: Path) -> None:
+    path = tmp_path / "pronubes.yaml"
+    assert main(["init", str(path), "--broker", "mqtt://127.0.0.1", "--prefix", prefix]) == ExitCode.USAGE
+    assert not path.exists()
