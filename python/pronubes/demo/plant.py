@@ -91,7 +91,7 @@ async def run_sensors(host: str, port: int, seed: int) -> None:
     machines = [Machine(line, name, randomness) for line in LINES for name in MACHINES]
     while True:
         with contextlib.suppress(aiomqtt.MqttError):
-            async with aiomqtt.Client(host, port, identifier="bottling-sensors") as client:
+            async with aiomqtt.Client(host, port, identifier="simulated-hall") as client:
                 await _publish(client.publish, machines)
         await asyncio.sleep(0.5)
 

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pronubes.demo import view
-from pronubes.demo.broker import answers, start_broker
+from pronubes.demo.broker import start_broker
 from pronubes.demo.errors import DemoFailed
 from pronubes.demo.folder import choose_ports, prepare
 from pronubes.pipeline.control import ControlClient, socket_path
@@ -52,8 +52,7 @@ async def run_demo(folder: Path, *, seconds: float | None) -> int:
         node = await _start(folder, "node", "-m", "pronubes.cli", "run", str(config))
         parts.append(node)
         client = await _connect(folder, node)
-        if await answers(ports.live):
-            _say(view.next_steps(config, ports.live, ports.broker))
+        _say(view.next_steps(config, ports.live, ports.broker))
         status = await _watch(client, node, ended, seconds)
     finally:
         await _stop(parts)

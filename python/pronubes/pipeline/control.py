@@ -56,6 +56,8 @@ class ControlServer:
                 await self._answer(line, writer)
         except (ConnectionError, ValueError, asyncio.IncompleteReadError):
             pass  # the client left, or sent a line beyond the limit: nothing of the node depends on it
+        except asyncio.CancelledError:
+            pass  # the node leaves; asyncio's stream servers log a handler that ends as cancelled
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):
