@@ -3,4 +3,5 @@
 mod acknowledging;
 mod blocking;
 mod broker;
+mod chaos;
 mod world;
