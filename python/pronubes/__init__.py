@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pronubes._core import BUILD as BUILD
     from pronubes._core import Outcome as Outcome
     from pronubes._core import TopicError as TopicError
     from pronubes._core import __version__ as __version__
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pronubes.router import Router as Router
 
 _HOMES = {
+    "BUILD": "pronubes._core",
     "Batch": "pronubes.batch",
     "ConfigurationError": "pronubes.errors",
     "Message": "pronubes.message",
@@ -44,6 +46,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BUILD",
     "Batch",
     "ConfigurationError",
     "Message",

@@ -109,7 +109,7 @@ def _unknown(command: str) -> int:
 
 
 def _print_version() -> int:
-    from pronubes import _core
+    from pronubes import BUILD
 
-    sys.stdout.write(f"pronubes {_core.__version__} ({_core.BUILD})\n")
+    sys.stdout.write(f"pronubes {BUILD}\n")
     return ExitCode.OK

@@ -67,14 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _source_for(loaded: Loaded, topic: str) -> str:
     """Choose the source that the topic most likely comes from."""
-    from pronubes import _core
+    from pronubes import TopicError, topic_matches
 
     sources = loaded.configuration.sources
     for name, source in sources.items():
         try:
-            if any(_core.topic_matches(filter_, topic) for filter_ in source.options.filters() or ()):
+            if any(topic_matches(filter_, topic) for filter_ in source.options.filters() or ()):
                 return name
-        except _core.TopicError:
+        except TopicError:
             break
     return next((name for name, source in sources.items() if source.options.filters() is None), next(iter(sources), ""))
 
