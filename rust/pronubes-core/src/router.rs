@@ -107,10 +107,14 @@ impl Router {
         let source = usize::from(message.source.0);
         self.stats.sources[source].received += 1;
         let Self { plan, stats, table, work } = self;
-        let routed = match resolve::look_up(plan, message.source, message.topic, table, &mut work.hits, &mut work.blob)
-        {
-            Ok(blob) => run_hits(plan, stats, blob, &mut work.routes, message, (outlet, &mut Unwatched)),
-            Err(reason) => Routed::Rejected(reason),
+        let (group, _) = plan.group_of(message.source);
+        let watched = (outlet, &mut Unwatched);
+        let routed = match table.get(group, message.topic.as_bytes()) {
+            Some(entry) => run_hits(plan, stats, entry.blob, &mut work.routes, message, watched),
+            None => match resolve::learn(plan, message.source, message.topic, table, &mut work.hits, &mut work.blob) {
+                Ok(()) => run_hits(plan, stats, &work.blob, &mut work.routes, message, watched),
+                Err(reason) => Routed::Rejected(reason),
+            },
         };
         let stats = &mut self.stats.sources[source];
         match routed {
@@ -131,8 +135,11 @@ impl Router {
             Message { source: resumed.source, topic: resumed.topic, payload: resumed.original, meta: resumed.meta };
         let route_stats = &mut stats.routes[resumed.route.0 as usize];
         route_stats.absorbed = route_stats.absorbed.saturating_sub(1);
-        let blob = resolve::look_up(plan, message.source, message.topic, table, &mut work.hits, &mut work.blob);
-        let hit = blob.ok().and_then(|blob| PackedHits(blob).find(|hit| hit.route == resumed.route));
+        let (group, _) = plan.group_of(message.source);
+        let known = table.get(group, message.topic.as_bytes()).is_some()
+            || resolve::learn(plan, message.source, message.topic, table, &mut work.hits, &mut work.blob).is_ok();
+        let blob = table.get(group, message.topic.as_bytes()).map_or(work.blob.as_slice(), |entry| entry.blob);
+        let hit = PackedHits(blob).find(|hit| known && hit.route == resumed.route);
         let is_valid = resumed.new_topic.is_none_or(|topic| validate_topic(topic).is_ok());
         let (Some(hit), true) = (hit, is_valid) else {
             stats.routes[resumed.route.0 as usize].count_quarantined(Reason::InvalidTopic);

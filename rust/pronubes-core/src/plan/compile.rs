@@ -80,6 +80,10 @@ impl Errors {
         self.0.push(error.below(path));
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     fn take(&mut self, other: Self, path: &[PathPart]) {
         self.0.extend(other.0.into_iter().map(|error| error.below(path)));
     }

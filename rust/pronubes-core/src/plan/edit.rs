@@ -16,6 +16,30 @@ use crate::transform::{Field, Op, ValueOp, bits_of};
 /// Nobody, nowhere.
 const NONE: u16 = u16::MAX;
 
+/// Why a step fails and about what: small enough for a register, because every step of every message gives one back.
+type Fault = (Reason, At);
+
+/// What a fault is about.
+#[derive(Clone, Copy, Debug)]
+enum At {
+    Nothing,
+    Field(SlotId),
+    /// The n-th expression of the step.
+    Expression(u16),
+}
+
+#[cold]
+fn failure<'p>(step: &'p Step, plan: &'p ScanPlan, (reason, at): Fault) -> Failure<'p> {
+    let about = match (at, &step.op) {
+        (At::Field(slot), _) => plan.paths.path(slot).map(About::Field),
+        (At::Expression(index), Op::Compute(values)) => {
+            values.get(usize::from(index)).map(|(_, expression)| About::Expression(expression.text()))
+        }
+        _ => None,
+    };
+    Failure::step(step.number, reason, about.unwrap_or(About::Nothing))
+}
+
 /// The present state of a payload that is being edited.
 #[derive(Debug, Default)]
 pub(crate) struct EditState {
@@ -36,15 +60,13 @@ impl EditState {
     /// Begins with a payload as it was scanned.
     #[inline]
     pub(crate) fn begin(&mut self, scan: &Scan) {
-        self.cells.clone_from(&scan.cells);
+        self.cells.clear();
+        self.cells.extend_from_slice(&scan.cells);
         let count = u16::try_from(scan.cells.len()).unwrap_or(NONE);
-        if self.places.len() < scan.cells.len() {
-            self.places.extend(u16::try_from(self.places.len()).unwrap_or(NONE)..count);
-        }
-        for (slot, place) in (0..count).zip(&mut self.places) {
-            *place = slot;
-        }
-        self.occupants.clone_from(&self.places);
+        self.places.clear();
+        self.places.extend(0..count);
+        self.occupants.clear();
+        self.occupants.extend(0..count);
         self.appended.clear();
         self.drops_others = false;
     }
@@ -53,7 +75,7 @@ impl EditState {
     pub(crate) fn step<'p>(
         &mut self,
         step: &'p Step,
-        plan: &ScanPlan,
+        plan: &'p ScanPlan,
         root: Kind,
         inputs: &Inputs<'_>,
         text: &mut TextArena,
@@ -67,18 +89,13 @@ impl EditState {
         if root != Kind::Object {
             return Err(Failure::step(step.number, Reason::NotAnObject, About::Nothing));
         }
-        self.apply(&step.op, plan, inputs, text)
-            .map(|()| true)
-            .map_err(|(reason, about)| Failure::step(step.number, reason, about))
+        match self.apply(&step.op, plan, inputs, text) {
+            Ok(()) => Ok(true),
+            Err(fault) => Err(failure(step, plan, fault)),
+        }
     }
 
-    fn apply<'p>(
-        &mut self,
-        op: &'p Op,
-        plan: &ScanPlan,
-        inputs: &Inputs<'_>,
-        text: &mut TextArena,
-    ) -> Result<(), (Reason, About<'p>)> {
+    fn apply(&mut self, op: &Op, plan: &ScanPlan, inputs: &Inputs<'_>, text: &mut TextArena) -> Result<(), Fault> {
         match op {
             Op::Keep(fields) => self.keep(fields, plan),
             Op::Drop(fields) => {
@@ -92,9 +109,9 @@ impl EditState {
             Op::Set(values) => values.iter().try_for_each(|(field, cell)| self.write(field, *cell, plan)),
             Op::Compute(expressions) => {
                 self.moved.clear();
-                for (field, expression) in expressions {
+                for (index, (field, expression)) in (0..).zip(expressions) {
                     let value = expression.eval(&mut inputs.scope(&self.cells, text));
-                    let value = value.map_err(|reason| (reason, About::Expression(expression.text())))?;
+                    let value = value.map_err(|reason| (reason, At::Expression(index)))?;
                     self.moved.push((field.slot.0, value));
                 }
                 for (index, (field, _)) in expressions.iter().enumerate() {
@@ -106,15 +123,15 @@ impl EditState {
                 let cell = self.cell(field.slot);
                 let reads = !matches!(op, ValueOp::Timestamp(timestamp) if !timestamp.reads());
                 let value = op.apply(if reads { cell } else { Cell::Missing }, &mut inputs.scope(&self.cells, text));
-                self.write(into, value.map_err(|reason| (reason, About::Field(&field.path)))?, plan)
+                self.write(into, value.map_err(|reason| (reason, At::Field(field.slot)))?, plan)
             }
             Op::Bits { field, bits } => {
                 let value = bits_of(self.cell(field.slot), &inputs.scope(&self.cells, text));
-                let value = value.map_err(|reason| (reason, About::Field(&field.path)))?;
+                let value = value.map_err(|reason| (reason, At::Field(field.slot)))?;
                 bits.iter().try_for_each(|(bit, into)| self.write(into, Cell::Bool(value >> bit & 1 == 1), plan))
             }
             // `choice.rs` sends these to the general path.
-            Op::Flatten { .. } | Op::Nest { .. } => Err((Reason::WrongType, About::Nothing)),
+            Op::Flatten { .. } | Op::Nest { .. } => Err((Reason::WrongType, At::Nothing)),
         }
     }
 
@@ -124,9 +141,9 @@ impl EditState {
     }
 
     #[inline]
-    fn check_single<'p>(&self, field: &'p Field) -> Result<(), (Reason, About<'p>)> {
-        if self.cell(field.slot) == Cell::Duplicate {
-            Err((Reason::DuplicateKey, About::Field(&field.path)))
+    fn check_single(&self, field: &Field) -> Result<(), Fault> {
+        if matches!(self.cell(field.slot), Cell::Duplicate) {
+            Err((Reason::DuplicateKey, At::Field(field.slot)))
         } else {
             Ok(())
         }
@@ -145,7 +162,7 @@ impl EditState {
 
     #[inline]
     fn remove(&mut self, slot: SlotId, plan: &ScanPlan) {
-        if self.cell(slot) != Cell::Missing {
+        if !matches!(self.cell(slot), Cell::Missing) {
             self.leave(slot);
             self.cells[usize::from(slot.0)] = Cell::Missing;
             self.forget_below(slot, plan);
@@ -167,9 +184,9 @@ impl EditState {
     }
 
     #[inline]
-    fn write<'p>(&mut self, field: &'p Field, value: Cell, plan: &ScanPlan) -> Result<(), (Reason, About<'p>)> {
+    fn write(&mut self, field: &Field, value: Cell, plan: &ScanPlan) -> Result<(), Fault> {
         self.check_single(field)?;
-        if self.cell(field.slot) == Cell::Missing {
+        if matches!(self.cell(field.slot), Cell::Missing) {
             self.append(field.slot);
         }
         self.cells[usize::from(field.slot.0)] = value;
@@ -177,7 +194,7 @@ impl EditState {
         Ok(())
     }
 
-    fn rename<'p>(&mut self, pairs: &'p [(Field, Field)], plan: &ScanPlan) -> Result<(), (Reason, About<'p>)> {
+    fn rename(&mut self, pairs: &[(Field, Field)], plan: &ScanPlan) -> Result<(), Fault> {
         self.moved.clear();
         for (from, _) in pairs {
             self.check_single(from)?;
@@ -212,7 +229,7 @@ impl EditState {
         Ok(())
     }
 
-    fn keep<'p>(&mut self, fields: &'p [Field], plan: &ScanPlan) -> Result<(), (Reason, About<'p>)> {
+    fn keep(&mut self, fields: &[Field], plan: &ScanPlan) -> Result<(), Fault> {
         self.drops_others = true;
         fields.iter().try_for_each(|field| self.check_single(field))?;
         for (slot, slot_plan) in (0..).map(SlotId).zip(&plan.slots) {

@@ -14,6 +14,8 @@ pub(crate) use general::TreeState;
 pub(crate) use inputs::{About, Failure, Inputs};
 pub(crate) use stage::{End, ScanId, ScanPlan, Stage, StageKind};
 
+use std::sync::Arc;
+
 use crate::matcher::{Matcher, RouteId};
 use crate::payload::{Limits, Literals, SlotId};
 use crate::spec::{LimitsSpec, RouterSpec};
@@ -75,10 +77,10 @@ pub(crate) struct Route {
     /// Each template once; the static ones have their names in the topic table.
     pub(crate) templates: Box<[Template]>,
     /// For each template, the slots of its payload fields in the last stage.
-    pub(crate) template_slots: Box<[Slots]>,
+    pub(crate) template_slots: Arc<[Slots]>,
     pub(crate) targets: Box<[Target]>,
-    /// At least one; the last ends with [`End::Finish`].
-    pub(crate) stages: Box<[Stage]>,
+    /// At least one; the last ends with [`End::Finish`]. Shared with routes that do the same.
+    pub(crate) stages: Arc<[Stage]>,
 }
 
 impl Route {
@@ -129,7 +131,7 @@ impl Plan {
     #[must_use]
     pub fn stage_counts(&self) -> [usize; 3] {
         let mut counts = [0; 3];
-        for stage in self.routes.iter().flat_map(|route| &route.stages) {
+        for stage in self.routes.iter().flat_map(|route| route.stages.iter()) {
             counts[match stage.kind {
                 StageKind::Pass => 0,
                 StageKind::Edit { .. } => 1,

@@ -1,5 +1,8 @@
 //! One route: its steps cut into stages, its templates and targets.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use super::choice::choose;
 use super::compile::{Errors, unknown};
 use super::stage::{End, ScanId, Stage, StageKind, Step};
@@ -23,6 +26,8 @@ pub(super) struct Scans {
     /// Whether all steps are to run on the general path.
     pub(super) is_general: bool,
     pub(super) shared: Vec<(usize, RouteFilter)>,
+    /// Stages by all that they depend on.
+    pub(super) known: HashMap<String, Stages>,
 }
 
 impl Scans {
@@ -50,6 +55,13 @@ impl Scans {
     fn give_back(&mut self, scan: ScanId, builder: PathSetBuilder) {
         self.builders[scan.0 as usize] = builder;
     }
+}
+
+/// The stages of a route, and the slots of its templates in the last one.
+#[derive(Clone)]
+pub(super) struct Stages {
+    stages: Arc<[Stage]>,
+    template_slots: Arc<[Slots]>,
 }
 
 /// What compiling a route needs.
@@ -82,7 +94,7 @@ impl RouteCompiler<'_, '_> {
         let explodes = route.steps.iter().any(|step| step.verbs.iter().any(|(verb, _)| verb == "explode"));
         let (templates, targets) = self.compile_targets(route, filter.as_ref(), explodes);
         let captures = filter.as_ref().map_or(&[][..], RouteFilter::captures);
-        let (stages, template_slots) = self.compile_stages(route, filter.as_ref(), captures, &templates);
+        let Stages { stages, template_slots } = self.stages(route, filter.as_ref(), captures, &templates);
         let is_hooked = stages.iter().any(|stage| matches!(stage.end, End::Hook { .. }));
         let is_rendered = targets.iter().any(|target| matches!(target.name, TargetName::Rendered(_)));
         let reads_captures = stages.iter().any(|stage| stage.gate.is_some() || !stage.steps.is_empty());
@@ -99,7 +111,7 @@ impl RouteCompiler<'_, '_> {
             templates: templates.into(),
             template_slots,
             targets: targets.into(),
-            stages: stages.into(),
+            stages,
         })
     }
 
@@ -107,6 +119,29 @@ impl RouteCompiler<'_, '_> {
     fn sources(&self, names: &[String]) -> Box<[SourceId]> {
         let position = |name| self.spec.sources.iter().position(|source| source == name);
         names.iter().filter_map(|name| u16::try_from(position(name)?).ok().map(SourceId)).collect()
+    }
+
+    /// The stages of a route. Routes that do the same share them: plants have thousands of routes of a few kinds, and
+    /// what many share stays in the caches of the processor.
+    fn stages(
+        &mut self,
+        route: &RouteSpec,
+        filter: Option<&RouteFilter>,
+        captures: &[Box<str>],
+        templates: &[Template],
+    ) -> Stages {
+        let paths: Vec<_> = templates.iter().map(Template::payload_paths).collect();
+        let key = format!("{captures:?} {:?} {:?} {paths:?}", route.condition, route.steps);
+        if let Some(known) = self.scans.known.get(&key) {
+            return known.clone();
+        }
+        let before = self.errors.count();
+        let (stages, template_slots) = self.compile_stages(route, filter, captures, templates);
+        let stages = Stages { stages: stages.into(), template_slots: template_slots.into() };
+        if self.errors.count() == before {
+            self.scans.known.insert(key, stages.clone());
+        }
+        stages
     }
 
     fn compile_stages(

@@ -109,7 +109,7 @@ fn finish(seen: &mut RouteSeen, route: &Route, quarantined: Option<QuarantineSee
     };
     if let Some(quarantine) = &quarantined
         && let Some(step) = quarantine.step
-        && !seen.steps.last().is_some_and(|last| last.step == step)
+        && seen.steps.last().is_none_or(|last| last.step != step)
     {
         // The step that failed has no output, but where it stands and what it got is what people ask for.
         let input = seen.steps.last().map_or_else(String::new, |last| last.output.clone().unwrap_or_default());
@@ -206,7 +206,7 @@ fn near_misses(plan: &Plan, message: &Message<'_>, explanation: &Explanation) ->
         .filter(|route| route.takes_from(source) && !explanation.routes.iter().any(|seen| *seen.route == *route.name))
         .filter_map(|route| near_miss(route, message.topic))
         .collect();
-    misses.sort_by(|a, b| b.level.cmp(&a.level));
+    misses.sort_by_key(|miss| std::cmp::Reverse(miss.level));
     misses.truncate(MAX_NEAR_MISSES);
     misses
 }

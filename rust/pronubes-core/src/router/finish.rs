@@ -70,7 +70,7 @@ fn render<'p>(
     }
     names.text.clear();
     names.spans.clear();
-    for (template, slots) in route.templates.iter().zip(&route.template_slots) {
+    for (template, slots) in route.templates.iter().zip(&*route.template_slots) {
         let start = names.text.len();
         if !template.is_static() {
             let value = |number: usize, out: &mut Vec<u8>| {

@@ -10,28 +10,24 @@ use crate::payload::Span;
 use crate::plan::{Group, Plan};
 use crate::{Reason, SourceId};
 
-/// What a topic leads to: from the table, or worked out and remembered if there is room.
+/// Works out what a topic leads to and remembers it, if there is room; `blob` has it in any case.
 ///
 /// # Errors
 /// When the topic is none that can be routed.
-#[inline]
-pub(super) fn look_up<'b>(
+#[cold]
+pub(super) fn learn(
     plan: &Plan,
     source: SourceId,
     topic: &str,
-    table: &'b mut TopicTable,
+    table: &mut TopicTable,
     hits: &mut Hits,
-    blob: &'b mut Vec<u8>,
-) -> Result<&'b [u8], Reason> {
+    blob: &mut Vec<u8>,
+) -> Result<(), Reason> {
     let (number, group) = plan.group_of(source);
-    if table.get(number, topic.as_bytes()).is_none() {
-        check_length(topic)?;
-        pack(plan, group, topic, hits, blob)?;
-        if table.insert(number, topic.as_bytes(), blob).is_none() {
-            return Ok(blob);
-        }
-    }
-    Ok(table.get(number, topic.as_bytes()).map_or(&[], |entry| entry.blob))
+    check_length(topic)?;
+    pack(plan, group, topic, hits, blob)?;
+    table.insert(number, topic.as_bytes(), blob);
+    Ok(())
 }
 
 fn check_length(topic: &str) -> Result<(), Reason> {
