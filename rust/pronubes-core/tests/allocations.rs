@@ -9,6 +9,11 @@ use pronubes_core::message::Meta;
 use pronubes_core::payload::{self, Limits, Literals, PathSetBuilder, Scan, Span, TextArena, scan};
 use pronubes_core::template::{Template, TemplateOptions};
 use pronubes_core::topic::RouteFilter;
+use pronubes_core::{Emission, HookCall, Outlet, Quarantined, Routed, Router};
+
+mod common;
+
+use common::{compile, message};
 
 /// Counts per thread, because tests run side by side.
 struct Counting;
@@ -173,4 +178,57 @@ fn warm_expressions_allocate_nothing() {
         assert_eq!(message(), first);
     }
     assert_eq!(CALLS.get() - calls, 0);
+}
+
+/// An outlet that counts.
+#[derive(Default)]
+struct Counted {
+    emitted: u64,
+    quarantined: u64,
+}
+
+impl Outlet for Counted {
+    fn emit(&mut self, _: &Emission<'_>) {
+        self.emitted += 1;
+    }
+    fn hook(&mut self, _: &HookCall<'_>) {}
+    fn quarantine(&mut self, _: &Quarantined<'_>) {
+        self.quarantined += 1;
+    }
+    fn filtered(&mut self, _: RouteId) {}
+}
+
+#[test]
+fn known_topics_cost_no_allocation() {
+    let spec = r#"{"sources":["plant"],"sinks":["s"],"routes":[
+      {"name":"w1","filter":"raw/{area}/{tag}","where":"payload.quality == \"GOOD\" && payload.value > -40.0",
+       "steps":[{"scale":{"field":"value","factor":1.8,"offset":32}},{"rename":{"ts":"timestamp_ms"}},
+                {"drop":["quality"],"where":"payload.quality == \"GOOD\""},{"set":{"unit":"[degF]"}},
+                {"compute":{"hot":"payload.value > 80.0","name":"area + \"/\" + tag"}}],
+       "topic":"x/{area}/{tag}","to":[{"sink":"s"},{"sink":"s","topic":"y/{payload.unit}/{tag}"}]},
+      {"name":"times","filter":"raw/#","steps":[
+         {"timestamp":{"field":"ts","from":"unix_ms","to":"iso8601"}},{"cast":{"field":"value","type":"string"}},
+         {"map":{"field":"quality","values":{"GOOD":192}}}],"to":[{"sink":"s"}]},
+      {"name":"construct","filter":"raw/#","steps":[{"keep":["value","m.x","m.y"]},{"rename":{"m.x":"x"}}],"to":[{"sink":"s"}]},
+      {"name":"explode","filter":"plc/{id}","steps":[{"explode":{"as":"value","carry":["ts"]}},
+         {"scale":{"field":"value","factor":2}}],"topic":"p/{id}/{key}","to":[{"sink":"s"}]},
+      {"name":"bad","filter":"raw/{area}/{tag}","steps":[{"round":{"field":"nothing"}}],"to":[{"sink":"s"}]}]}"#;
+    let mut router = Router::new(compile(spec));
+    let messages = [
+        message("raw/a/t1", br#"{"value": 21.37, "ts": 1732270000123, "quality": "GOOD", "m": {"x":1,"y":2}}"#),
+        message("plc/7", br#"{"ts":7,"a\u0062":1.5,"b":2,"c":3}"#),
+    ];
+    let mut outlet = Counted::default();
+    // The first round fills the topic table and lets buffers grow.
+    for message in &messages {
+        assert_eq!(router.route(message, &mut outlet), Routed::Taken);
+    }
+    outlet = Counted::default();
+    let calls = CALLS.get();
+    for _ in 0..1_000 {
+        for message in &messages {
+            assert_eq!(router.route(message, &mut outlet), Routed::Taken);
+        }
+    }
+    assert_eq!((outlet.emitted, outlet.quarantined, CALLS.get() - calls), (7_000, 1_000, 0));
 }

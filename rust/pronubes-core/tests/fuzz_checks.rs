@@ -8,6 +8,8 @@ mod expression;
 mod filter;
 #[path = "../../fuzz/checks/scanner.rs"]
 mod scanner;
+#[path = "../../fuzz/checks/spec.rs"]
+mod spec;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
@@ -92,3 +94,47 @@ const JSON_WORDS: &[&str] = &[
     "\"\\ud83d\\ude00\"", "\"\\ud83d\"", "0", "-0", "12345678901234567890", "1.5", "1e400", "1E-3", "true", "false", "null", " ",
     "\n", "\"", "\\", "a", "0", "[]", "{}", "[1,2]", "{\"b\":[{}]}",
 ];
+
+/// A specification that uses everything, to be cut up.
+const SPEC: &str = r#"{"vars":{"limit":5},"sources":["plant"],"sinks":["s"],"hooks":["m:f"],"limits":{"depth":8},"routes":[
+  {"name":"r","from":["plant"],"filter":"a/{x}/{y#}","where":"payload.a < vars.limit","final":true,"steps":[
+   {"keep":["a","b","m.x","ts"]},{"rename":{"m.x":"x"}},{"scale":{"field":"a","factor":2}},{"set":{"u.v":[1,{"k":null}]}},
+   {"compute":{"c":"payload.b + x"},"where":"has(payload.b)"},{"round":{"field":"x","digits":1}},{"clamp":{"field":"a","max":9}},
+   {"map":{"field":"a","values":{"2":"two"},"default":null,"to":"n"}},{"map":{"field":"a","bits":{"1":"bit"}}},
+   {"timestamp":{"field":"ts","from":"unix_ms","to":"iso8601","into":"at"}},{"cast":{"field":"a","type":"string"}},
+   {"nest":{"into":"o","fields":["b","c"]}},{"flatten":{"separator":"_"}},{"explode":{"as":"value","carry":["ts"]}},
+   {"python":{"hook":0},"where":"key == \"a\""}],
+   "topic":"t/{x}/{key}/{payload.value}","to":[{"sink":"s","retain":true,"qos":1},{"sink":"s","topic":"u/{y}"}]},
+  {"name":"rest","otherwise":true,"to":[{"sink":"s"}]}]}"#;
+
+#[test]
+fn spec_with_everything_compiles() {
+    let spec = serde_json::from_str(SPEC).expect("the text is a specification");
+    assert!(pronubes_core::Plan::compile(&spec).is_ok(), "{:?}", pronubes_core::Plan::compile(&spec).err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn spec_takes_any_bytes(data in prop::collection::vec(any::<u8>(), 0..80)) {
+        spec::check(&data);
+    }
+
+    #[test]
+    fn spec_takes_almost_valid_text(
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0_usize..3), 0..4),
+    ) {
+        // Words are taken out, doubled or exchanged: most of it stays JSON.
+        let mut words: Vec<&str> = SPEC.split_inclusive(['"', ',', ':', '}', ']']).collect();
+        for (at, other, what) in edits {
+            let (at, other) = (at.index(words.len()), other.index(words.len()));
+            match what {
+                0 => { words.remove(at); }
+                1 => words.insert(at, words[other]),
+                _ => words.swap(at, other),
+            }
+        }
+        spec::check(words.concat().as_bytes());
+    }
+}

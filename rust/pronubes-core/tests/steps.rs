@@ -103,3 +103,10 @@ fn every_verb_has_documentation_an_example_that_runs_and_vectors() {
         assert_eq!(payloads.join("\n"), doc.example.output, "{}", doc.verb);
     }
 }
+
+#[test]
+fn the_reference_page_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/steps.md");
+    let found = std::fs::read_to_string(path).unwrap();
+    assert!(found == transform::page(), "run `cargo run -p pronubes-core --example steps_page`");
+}

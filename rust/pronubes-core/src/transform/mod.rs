@@ -15,6 +15,7 @@ mod flatten;
 mod keep;
 mod map;
 mod nest;
+mod page;
 mod python;
 mod rename;
 mod round;
@@ -28,6 +29,7 @@ pub(crate) use context::{Shared, StepContext};
 pub use doc::{Argument, Example, StepDoc};
 pub(crate) use explode::Explode;
 pub(crate) use map::bits_of;
+pub use page::page;
 pub(crate) use value::ValueOp;
 
 use serde_json::value::RawValue;
