@@ -1,7 +1,5 @@
 //! The router as a whole: order of routes, ledgers, hooks, quarantine, bounds.
 
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
-
 mod common;
 
 use common::{Outcome, Recorder, compile, message, routed};
