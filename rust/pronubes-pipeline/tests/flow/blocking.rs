@@ -106,3 +106,29 @@ fn only_the_sources_that_feed_a_full_sink_are_paused() {
     world.work();
     assert_eq!(world.take_notes().resume, ["a".into()]);
 }
+
+#[test]
+fn a_long_queue_leaves_in_pieces_and_nothing_overtakes_it() {
+    let node = json!({"sources": [mqtt_source("in", 0)], "sinks": [mqtt_sink("uns", 0)]});
+    let mut world = World::new(&one_route(&["in"], &["uns"]), &node);
+    world.reconnects = false;
+    let (source, sink) = (world.number("in"), world.number("uns"));
+    world.cut(sink);
+    for number in 0..40 {
+        let payload = format!("{number:02}{}", "x".repeat(64 * 1024));
+        world.broker("in").deliver("raw/a", &payload, 0);
+    }
+    world.arrive(source, usize::MAX);
+    world.open(sink);
+    world.arrive(sink, usize::MAX);
+    let first = world.broker("uns").seen.len();
+    assert!((16..40).contains(&first), "{first} messages in the first piece");
+    assert_eq!(world.pipeline.next_deadline(), Some(world.now), "the rest does not wait for a timer");
+    world.broker("in").deliver("raw/a", "40", 0);
+    world.arrive(source, usize::MAX);
+    for _ in 0..4 {
+        world.pass(0);
+    }
+    let numbers: Vec<String> = world.broker("uns").seen.iter().map(|seen| seen.payload[..2].to_owned()).collect();
+    assert_eq!(numbers, (0..41).map(|number| format!("{number:02}")).collect::<Vec<_>>());
+}
