@@ -37,7 +37,31 @@ struct Block {
     holds: Vec<Option<Hold>>,
 }
 
+/// How large the blocks of a queue were lately: the next is made so at once, because growing costs copies.
+#[derive(Clone, Copy, Debug, Default)]
+struct Usual {
+    rows: usize,
+    segment: usize,
+    bytes: usize,
+    spans: usize,
+}
+
 impl Block {
+    fn sized(names: &Arc<Names>, usual: Usual) -> Self {
+        let mut block = Self { segment: Segment::sized(names, usual.rows, usual.segment), ..Self::default() };
+        block.captures.ends.reserve(usual.rows);
+        block.captures.spans.reserve(usual.spans);
+        block.rests.reserve(usual.rows);
+        block.holds.reserve(usual.rows);
+        block.bytes.reserve(usual.bytes);
+        block
+    }
+
+    fn usual(&self) -> Usual {
+        let (rows, spans) = (self.rests.len(), self.captures.spans.len());
+        Usual { rows, segment: self.segment.size(), bytes: self.bytes.len(), spans }
+    }
+
     fn push(&mut self, item: &Item<'_>, call: &HookCall<'_>, hold: Option<Hold>) {
         self.segment.push(item);
         self.captures.spans.extend_from_slice(call.captures);
@@ -142,6 +166,7 @@ pub struct HookQueue {
     names: Arc<Names>,
     next_id: u64,
     bytes: usize,
+    usual: Usual,
     is_announced: bool,
 }
 
@@ -156,6 +181,7 @@ impl HookQueue {
             names: Arc::clone(names),
             next_id: 1,
             bytes: 0,
+            usual: Usual::default(),
             is_announced: false,
         }
     }
@@ -163,8 +189,7 @@ impl HookQueue {
     /// A message waits for the hook.
     pub fn push(&mut self, item: &Item<'_>, call: &HookCall<'_>, hold: Option<Hold>) {
         if self.blocks.back().is_none_or(|block| block.rests.len() >= self.rows_per_batch) {
-            let segment = Segment::named(&self.names);
-            self.blocks.push_back(Block { segment, ..Block::default() });
+            self.blocks.push_back(Block::sized(&self.names, self.usual));
         }
         let block = self.blocks.back_mut().expect("a block was just made sure of");
         let before = block.size();
@@ -206,6 +231,7 @@ impl HookQueue {
         let block = self.blocks.pop_front()?;
         self.is_announced = false;
         let size = block.size();
+        self.usual = block.usual();
         let Block { segment, captures, rests, bytes, holds } = block;
         let batch = Batch { id: self.next_id, segment: Arc::new(segment), captures: Some(Arc::new(captures)) };
         self.next_id += 1;

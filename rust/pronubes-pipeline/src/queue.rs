@@ -100,6 +100,12 @@ impl Segment {
         Self { names: Arc::clone(names), ..Self::default() }
     }
 
+    /// An empty one with room.
+    #[must_use]
+    pub fn sized(names: &Arc<Names>, rows: usize, bytes: usize) -> Self {
+        Self { names: Arc::clone(names), records: Vec::with_capacity(rows), bytes: Vec::with_capacity(bytes) }
+    }
+
     /// Number of messages.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -4,4 +4,5 @@ mod acknowledging;
 mod blocking;
 mod broker;
 mod chaos;
+mod reloading;
 mod world;
