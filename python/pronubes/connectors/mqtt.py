@@ -200,6 +200,12 @@ class MqttLink:
         if self._socket is not None and self._socket.transport is not None:
             self._socket.transport.close()
 
+    def retire(self) -> None:
+        """Close the connection after what is written and connect no more: it has left the configuration."""
+        self._is_leaving = True
+        if self._socket is not None and self._socket.transport is not None:
+            self._socket.transport.close()
+
     async def leave(self, *, within_s: float) -> None:
         """Flush, close and connect no more."""
         self._is_leaving = True

@@ -103,8 +103,18 @@ class Dispatcher:
             self._settle(source, position, is_delivered)
         for connection, code, detail in work.events:
             self._tell(connection, code, detail)
-        for connection, code, sentence, _reconnect in work.closes:
-            self.links[connection].close(f"{sentence} ({code})", is_refusal=code in REFUSALS)
+        for connection, code, sentence, is_wanted in work.closes:
+            self._close(connection, f"{sentence} ({code})", is_refusal=code in REFUSALS, is_wanted=is_wanted)
+
+    def _close(self, connection: int, cause: str, *, is_refusal: bool, is_wanted: bool) -> None:
+        link = self.links.get(connection)
+        if link is None:
+            return  # a reload has ended it already
+        if is_wanted:
+            link.close(cause, is_refusal=is_refusal)
+        else:
+            link.retire()
+            del self.links[connection]
 
     def _hold(self, source: str) -> None:
         self.held.add(source)

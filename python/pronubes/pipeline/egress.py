@@ -55,11 +55,19 @@ class Egress:
             await self._ensure_open()
             while True:
                 self.is_ready.clear()
-                batch = self._dispatcher.engine.take(self.name, now_ns=self._clock(), force=self.is_draining)
+                try:
+                    batch = self._dispatcher.engine.take(self.name, now_ns=self._clock(), force=self.is_draining)
+                except KeyError:
+                    return  # a reload has removed the sink, and all it had is written
                 if batch is None:
                     await self.is_ready.wait()
                     continue
-                result = await self._write(batch)
+                try:
+                    result = await self._write(batch)
+                except asyncio.CancelledError:
+                    # A reload replaces this connector: the next one gets the batch again.
+                    self._confirm(batch, WriteResult(retry=tuple(range(len(batch)))))
+                    raise
                 self._confirm(batch, result)
                 self.is_ready.set()
                 if result.retry:

@@ -44,11 +44,14 @@ class HookRunner:
         self.is_ready.set()
 
     async def run(self) -> None:
-        """Run batches until `finish`, or until cancelled."""
+        """Run batches until `finish`, until cancelled, or until a reload has retired the hook and its last batch is back."""
         try:
             while not self._is_over:
                 self.is_ready.clear()
-                batch = self._dispatcher.engine.take_hook(self.number)
+                try:
+                    batch = self._dispatcher.engine.take_hook(self.number)
+                except KeyError:
+                    return
                 if batch is None:
                     await self.is_ready.wait()
                     continue

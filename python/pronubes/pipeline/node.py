@@ -149,8 +149,8 @@ class Node:
         )
 
     def start_hooks(self, hooks: list[Hook]) -> None:
-        """Start a runner per hook of the plan."""
-        for number, (hook, (_, timeout_s)) in enumerate(zip(hooks, self.plan.hooks, strict=True)):
+        """Start a runner per hook of the plan. The engine numbers hooks on from plan to plan, so that batches of two plans never mix."""
+        for (number, _), hook, (_, timeout_s) in zip(self.engine.hooks(), hooks, self.plan.hooks, strict=True):
             runner = HookRunner(number, hook, timeout_s=timeout_s, dispatcher=self.dispatcher, clock=self.clock)
             self.hooks[number] = runner
             self.dispatcher.is_hook_ready[number] = runner.is_ready

@@ -6,7 +6,6 @@ only tasks are ended and started. Between the two the event loop is not given aw
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["reload"]
 
-HOOK_WAIT_S = 10.0
-
 
 async def reload(node: Node, plan: NodePlan) -> None:
     """Put a checked plan in force.
@@ -37,13 +34,8 @@ async def reload(node: Node, plan: NodePlan) -> None:
         SpecFailure: The specification does not compile. Nothing has changed.
     """
     hooks = [load_hook(name, base_dir=plan.base_dir) for name, _ in plan.hooks]
-    await _quiet_hooks(node)
     began_s = time.perf_counter()
-    try:
-        work = node.engine.swap(plan.spec, plan.node, now_ns=node.clock())
-    except BaseException:
-        node.start_hooks([load_hook(name, base_dir=node.plan.base_dir) for name, _ in node.plan.hooks])
-        raise
+    work = node.engine.swap(plan.spec, plan.node, now_ns=node.clock())
     old, node.plan = node.plan, plan
     stopped = _stop_sources(node, _gone(old.sources, plan.sources)) + _stop_sinks(node, _gone(old.sinks, plan.sinks))
     node.start_hooks(hooks)
@@ -70,19 +62,6 @@ def _gone(old: Mapping[str, Source] | Mapping[str, Sink], new: Mapping[str, Sour
     return [name for name, planned in old.items() if new.get(name) != planned]
 
 
-async def _quiet_hooks(node: Node) -> None:
-    """Let every hook finish the batch under way: results of an old plan must not meet a new one."""
-    running = [node.tasks.pop(("hook", str(number))) for number in node.hooks]
-    for runner in node.hooks.values():
-        runner.finish()
-    if running:
-        _, hanging = await asyncio.wait(running, timeout=HOOK_WAIT_S)
-        for task in hanging:
-            task.cancel()
-    node.hooks.clear()
-    node.dispatcher.is_hook_ready.clear()
-
-
 def _stop_sources(node: Node, names: list[str]) -> int:
     for name in names:
         if node.ingress.pop(name, None) is not None:
@@ -94,21 +73,34 @@ def _stop_sources(node: Node, names: list[str]) -> int:
 
 
 def _stop_sinks(node: Node, names: list[str]) -> int:
+    """End connectors that are gone or changed. What is gone altogether drains first: the engine closes its link, or says that its queue is empty."""
     for name in names:
-        node.egress.pop(name, None)
+        egress = node.egress.pop(name, None)
         node.dispatcher.is_sink_ready.pop(name, None)
         task = node.tasks.pop(("sink", name), None)
-        if task is not None:
+        if egress is not None and name not in node.plan.sinks:
+            egress.drain()
+        elif task is not None:
             task.cancel()
         _stop_link(node, "sink", name)
     return len(names)
 
 
 def _stop_link(node: Node, side: str, name: str) -> None:
+    """End a link so that another takes its connection.
+
+    One whose sink drains (removed, or replaced by a newer connection) goes on until the engine closes it.
+    """
     task = node.tasks.pop((f"mqtt {side}", name), None)
     if task is None:
         return
-    task.cancel()
+    newest = max((number for number, of_side, of_name in node.engine.connections() if (of_side, of_name) == (side, name)), default=None)
+    is_planned = name in (node.plan.sources if side == "source" else node.plan.sinks)
     for connection, link in list(node.dispatcher.links.items()):
-        if link.name == name and link.side == side:
+        if (link.side, link.name) != (side, name):
+            continue
+        if side == "sink" and not (is_planned and connection == newest):
+            node.tasks[f"mqtt {side}", f"{name} #{connection}"] = task
+        else:
+            task.cancel()
             del node.dispatcher.links[connection]

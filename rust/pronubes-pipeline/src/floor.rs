@@ -43,6 +43,8 @@ pub(crate) struct Hook {
     /// The plan that its rows belong to.
     pub(crate) generation: u32,
     pub(crate) queue: HookQueue,
+    /// Its plan is gone: nothing will ever come.
+    pub(crate) is_gone: bool,
 }
 
 /// Everything that outcomes land on.

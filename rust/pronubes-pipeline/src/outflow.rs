@@ -74,10 +74,11 @@ impl Pipeline {
         }
     }
 
-    /// The next batch for a hook: nothing when there is no such hook, an inner nothing when no batch is ready.
+    /// The next batch for a hook: nothing when there is no such hook (any more), an inner nothing when no batch is
+    /// ready.
     pub fn take_hook(&mut self, hook: u32) -> Option<Option<Batch>> {
         let oldest = self.hook_generation();
-        let hook = self.floor.hooks.get_mut(hook as usize)?;
+        let hook = self.floor.hooks.get_mut(hook as usize).filter(|hook| !hook.is_gone)?;
         if oldest.is_some_and(|oldest| oldest < hook.generation) {
             return Some(None);
         }

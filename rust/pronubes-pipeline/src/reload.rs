@@ -145,7 +145,7 @@ impl Pipeline {
         let first = self.floor.hooks.len();
         for name in blueprint.plan.hooks() {
             let queue = HookQueue::new(node.hook_rows, &names);
-            self.floor.hooks.push(Hook { name: name.clone(), generation: self.generation, queue });
+            self.floor.hooks.push(Hook { name: name.clone(), generation: self.generation, queue, is_gone: false });
         }
         self.wiring.hooks = (first..self.floor.hooks.len()).map(|slot| slot as u16).collect();
         self.floor.quarantine.reconfigure(node.quarantine_bytes, &names);
@@ -301,16 +301,24 @@ impl Pipeline {
         self.retire_sources();
     }
 
+    /// Lets plans go whose rows are back. Their hooks are announced once more, so that whoever runs them finds out.
     fn retire_plans(&mut self) {
-        let Self { retired, floor, carried, .. } = self;
+        let Self { retired, floor, carried, notes, .. } = self;
         retired.retain(|plan| {
-            let is_waiting =
-                floor.hooks.iter().any(|hook| hook.generation == plan.generation && !hook.queue.is_empty());
+            let hooks = || floor.hooks.iter().filter(|hook| hook.generation == plan.generation);
+            let is_waiting = hooks().any(|hook| !hook.queue.is_empty());
             if !is_waiting {
                 carried.add(&plan.router);
             }
             is_waiting
         });
+        for (number, hook) in floor.hooks.iter_mut().enumerate() {
+            let is_kept = retired.iter().any(|plan| plan.generation == hook.generation);
+            if !is_kept && hook.generation < self.generation && !hook.is_gone {
+                hook.is_gone = true;
+                notes.ready_hooks.push(number as u32);
+            }
+        }
     }
 
     fn retire_sinks(&mut self) {
@@ -343,6 +351,9 @@ impl Pipeline {
 fn leave(connections: &mut [Connection], notes: &mut Notes, connection: u32) {
     let Some(entry) = connections.get_mut(connection as usize) else { return };
     entry.is_wanted = false;
+    if !entry.is_open {
+        return;
+    }
     let sentence = "It is no longer in the configuration.".to_owned();
     notes.close(connection, "removed", sentence, false);
 }
