@@ -176,6 +176,7 @@ impl Pipeline {
         };
         status.balanced = status.is_balanced();
         status.totals = status.totals();
+        self.add_gone_sinks(&mut status.totals);
         status
     }
 
@@ -269,6 +270,20 @@ impl Pipeline {
             inflight: session.inflight(),
             unacknowledged: session.unacknowledged().0,
         })
+    }
+
+    /// Sinks that a reload removed are not listed any more; what they did counts on.
+    fn add_gone_sinks(&self, totals: &mut Totals) {
+        for sink in self.floor.sinks.iter().filter(|sink| sink.is_gone) {
+            let counters = match &sink.kind {
+                SinkKind::Mqtt { sink, .. } => sink.counters,
+                SinkKind::Batch(sink) => sink.counters,
+                SinkKind::Latest(sink) => sink.counters,
+            };
+            totals.delivered += counters.delivered;
+            totals.quarantined += counters.quarantined;
+            totals.dropped += counters.dropped;
+        }
     }
 
     fn quarantine_status(&self) -> QuarantineStatus {

@@ -40,6 +40,7 @@ fn a_removed_sink_drains_before_it_leaves_and_the_source_is_acknowledged() {
     assert_eq!(left, [(old, "removed", false)]);
     assert!(world.pipeline.connections().iter().all(|(number, ..)| *number != old));
     assert_eq!(world.source("in", "received"), 2, "the ledgers go on counting");
+    assert_eq!(world.status()["totals"]["delivered"], json!(3), "also for what is gone");
 }
 
 #[test]
