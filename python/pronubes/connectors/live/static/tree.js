@@ -179,6 +179,8 @@ export class Tree {
   }
 
   key(event) {
+    // Keys may come faster than frames: each acts on what the one before left.
+    if (this.needsRows) this.render();
     if (event.ctrlKey || event.metaKey || event.altKey || this.rows.length === 0) return;
     const index = this.active ? this.rows.indexOf(this.active) : -1;
     const node = index >= 0 ? this.rows[index] : null;
