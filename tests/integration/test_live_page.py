@@ -38,11 +38,21 @@ class Visit:
     errors: list[str] = field(default_factory=list)
     requests: set[str] = field(default_factory=set)
 
+    def hear(self, kind: str, text: str) -> None:
+        """Note what the browser's console says, but not that a page which is not served any more cannot be reached."""
+        is_gone = text.startswith("Failed to load resource: net::ERR_") and not any(self.page.url.startswith(url) for url in served)
+        if kind in {"error", "warning"} and not is_gone:
+            self.errors.append(text)
+
     def row(self, name: str) -> Locator:
         return self.page.locator("#tree-body .row:visible").filter(has=self.page.locator(".label", has_text=re.compile(f"^{re.escape(name)}$")))
 
     def cell(self, name: str, column: str) -> Locator:
         return self.row(name).first.locator(f".cell.{column}")
+
+
+served: set[str] = set()
+"""The pages that are served now: that a browser cannot reach one that is not is no defect of the page."""
 
 
 @contextlib.asynccontextmanager
@@ -52,9 +62,11 @@ async def serving(view: FakeEngineView, port: int, *, seed: int = 1) -> AsyncIte
     async with asyncio.timeout(10):
         while sink.url is None:  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.01)
+    served.add(sink.url)
     try:
         yield sink.url
     finally:
+        served.discard(sink.url)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -76,7 +88,7 @@ async def visit(browser: Browser) -> AsyncIterator[Callable[[str], Awaitable[Vis
     async def open_page(url: str) -> Visit:
         visit = Visit(await browser.new_page(viewport={"width": 1400, "height": 900}))
         visits.append(visit)
-        visit.page.on("console", lambda message: visit.errors.append(message.text) if message.type in {"error", "warning"} else None)
+        visit.page.on("console", lambda message: visit.hear(message.type, message.text))
         visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
         visit.page.on("request", lambda request: visit.requests.add(request.url.split("/")[2].rsplit(":", 1)[0]))
         await visit.page.goto(url)
