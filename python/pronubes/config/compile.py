@@ -26,7 +26,7 @@ from pronubes.transforms import Python
 if TYPE_CHECKING:
     from pronubes._core import SpecError
 
-__all__ = ["Compiled", "compile_node", "compile_router", "covers", "diagnose", "intersects", "refuse_errors"]
+__all__ = ["Compiled", "compile_node", "compile_router", "covers", "diagnose", "intersects", "refuse_errors", "refuse_subscriptions"]
 
 _RETAIN_HANDLING = {"always": 0, "new": 1, "never": 2}
 
@@ -99,6 +99,16 @@ def refuse_errors(compiled: Compiled) -> None:
 
     errors = [*diagnose(compiled, _core.compile_spec(compiled.spec)), *_wrong_subscriptions(compiled.loaded)]
     if errors:
+        raise ConfigurationError(in_order(errors))
+
+
+def refuse_subscriptions(loaded: Loaded) -> None:
+    """Check what MQTT sources subscribe to.
+
+    Raises:
+        ConfigurationError: Some are no filters; all of them.
+    """
+    if errors := _wrong_subscriptions(loaded):
         raise ConfigurationError(in_order(errors))
 
 

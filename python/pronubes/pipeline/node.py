@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import orjson
 
-from pronubes._core import Pipeline
+from pronubes._core import Pipeline, SpecFailure
 from pronubes.connectors.base import ConnectorContext
 from pronubes.hooks.registry import load as load_hook
 from pronubes.pipeline.backoff import Backoff
@@ -101,12 +101,16 @@ class Node:
         """Run until `stop`, or until every source has ended.
 
         Raises:
+            ConfigurationError: The engine finds the plan wrong.
             HookUnavailable: A hook of the configuration cannot be loaded.
         """
         began_s = time.perf_counter()
         plan = self.plan
         hooks = [load_hook(name, base_dir=plan.base_dir) for name, _ in plan.hooks]
-        engine = Pipeline(plan.spec, plan.node, now_ns=self.clock())
+        try:
+            engine = Pipeline(plan.spec, plan.node, now_ns=self.clock())
+        except SpecFailure as failure:
+            raise plan.refused(failure) from failure
         self._dispatcher = Dispatcher(engine, self.clock, self._settle)
         try:
             async with asyncio.TaskGroup() as group:

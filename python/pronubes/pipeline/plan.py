@@ -9,8 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from pronubes._core import SpecFailure
+    from pronubes.config.compile import Compiled
     from pronubes.config.load import Loaded
     from pronubes.config.model import Sink, Source
+    from pronubes.errors import ConfigurationError
 
 __all__ = ["NodePlan", "compile_plan", "load_plan"]
 
@@ -32,6 +35,7 @@ class NodePlan:
         quarantine_size: How many bytes of bad messages are kept.
         quarantine_age_s: How long they are kept, in seconds.
         path: The configuration file, as it was named.
+        compiled: Where everything of `spec` stands in the file, for what the engine finds wrong.
     """
 
     name: str
@@ -46,6 +50,17 @@ class NodePlan:
     quarantine_size: int = 2**30
     quarantine_age_s: float = 7 * 86_400.0
     path: str = ""
+    compiled: Compiled | None = field(default=None, repr=False, compare=False)
+
+    def refused(self, failure: SpecFailure) -> ConfigurationError:
+        """Turn what the engine found wrong with `spec` into findings with lines."""
+        from pronubes.config.compile import diagnose
+        from pronubes.config.load import in_order
+        from pronubes.errors import ConfigurationError
+
+        if self.compiled is None:
+            raise failure
+        return ConfigurationError(in_order(diagnose(self.compiled, failure.errors)))
 
 
 def load_plan(path: str | Path) -> NodePlan:
@@ -60,15 +75,15 @@ def load_plan(path: str | Path) -> NodePlan:
 
 
 def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
-    """Compile a checked configuration.
+    """Compile a checked configuration. What the engine finds wrong comes when it takes the plan: see `NodePlan.refused`.
 
     Raises:
-        ConfigurationError: A secret is not available; all of them.
+        ConfigurationError: A subscription is none, or a secret is not available; all of them.
     """
-    from pronubes.config.compile import compile_node, compile_router, refuse_errors
+    from pronubes.config.compile import compile_node, compile_router, refuse_subscriptions
 
     compiled = compile_router(loaded)
-    refuse_errors(compiled)
+    refuse_subscriptions(loaded)
     configuration = loaded.configuration
     return NodePlan(
         name=configuration.name,
@@ -83,4 +98,5 @@ def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
         quarantine_size=configuration.quarantine.size,
         quarantine_age_s=configuration.quarantine.age,
         path=path,
+        compiled=compiled,
     )

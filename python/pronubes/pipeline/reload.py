@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from pronubes._core import SpecFailure
 from pronubes.hooks.registry import load as load_hook
 from pronubes.telemetry import emit, events
 
@@ -31,11 +32,14 @@ async def reload(node: Node, plan: NodePlan) -> None:
 
     Raises:
         HookUnavailable: A hook cannot be loaded. Nothing has changed.
-        SpecFailure: The specification does not compile. Nothing has changed.
+        ConfigurationError: The engine finds the plan wrong. Nothing has changed.
     """
     hooks = [load_hook(name, base_dir=plan.base_dir) for name, _ in plan.hooks]
     began_s = time.perf_counter()
-    work = node.engine.swap(plan.spec, plan.node, now_ns=node.clock())
+    try:
+        work = node.engine.swap(plan.spec, plan.node, now_ns=node.clock())
+    except SpecFailure as failure:
+        raise plan.refused(failure) from failure
     old, node.plan = node.plan, plan
     stopped = _stop_sources(node, _gone(old.sources, plan.sources)) + _stop_sinks(node, _gone(old.sinks, plan.sinks))
     node.start_hooks(hooks)
