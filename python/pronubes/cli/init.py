@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         return ExitCode.UNAVAILABLE
     sys.stdout.write(f"Wrote `{path}`. Next:  pronubes check {path}   then   pronubes run {path}\n")
     if answers.modbus and not (path.parent / answers.plc).exists():
-        sys.stdout.write(f"The tag list `{answers.plc}` is not there yet: docs/howto/modbus.md says what stands in it.\n")
+        sys.stdout.write(f"The tag list `{answers.plc}` is not there yet: docs/how-to/modbus.md says what stands in it.\n")
     return ExitCode.OK
 
 
