@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pronubes.errors import PronubesError as PronubesError
     from pronubes.hooks import transform as transform
     from pronubes.message import Message as Message
+    from pronubes.pipeline.embed import run as run
     from pronubes.router import Router as Router
 
 _HOMES = {
@@ -39,6 +40,7 @@ _HOMES = {
     "Router": "pronubes.router",
     "TopicError": "pronubes._core",
     "__version__": "pronubes._core",
+    "run": "pronubes.pipeline.embed",
     "topic_matches": "pronubes._core",
     "transform": "pronubes.hooks",
     "validate_filter": "pronubes._core",
@@ -55,6 +57,7 @@ __all__ = [
     "Router",
     "TopicError",
     "__version__",
+    "run",
     "topic_matches",
     "transform",
     "validate_filter",

@@ -50,13 +50,17 @@ class Node:
         clock: Nanoseconds since 1970 (UTC).
         grace_s: How long an end waits for what is under way, in seconds.
         seed: For the jitter of reconnects; None draws one.
+        is_embedded: Whether a program hands messages in by itself: then the node does not end when its sources have.
     """
 
-    def __init__(self, plan: NodePlan, *, clock: Clock | None = None, grace_s: float = GRACE_S, seed: int | None = None) -> None:
+    def __init__(
+        self, plan: NodePlan, *, clock: Clock | None = None, grace_s: float = GRACE_S, seed: int | None = None, is_embedded: bool = False
+    ) -> None:
         self.plan = plan
         self.clock = clock if clock is not None else Clock()
         self.is_running = asyncio.Event()
         self._grace_s = grace_s
+        self._is_embedded = is_embedded
         self._random = random.Random(seed)  # noqa: S311 - jitter, no secret
         self._stop = asyncio.Event()
         self._stop_cause = "stop"
@@ -243,7 +247,7 @@ class Node:
     async def _until_end(self) -> None:
         """Wait for `stop`; a node whose sources have all ended ends as well (files and standard input do, brokers never)."""
         while not self._stop.is_set():
-            has_links = any(planned.connector.plane == "bytes" for planned in self.plan.sources.values())
+            has_links = self._is_embedded or any(planned.connector.plane == "bytes" for planned in self.plan.sources.values())
             if self.ingress and not has_links and all(ingress.has_ended for ingress in self.ingress.values()):
                 self.stop("every source has ended")
                 return
