@@ -15,7 +15,7 @@ from pronubes.config.findings import Finding, Path
 from pronubes.config.load import Loaded, in_order
 from pronubes.config.model import Configuration, Route
 from pronubes.connectors.mqtt_options import MqttOptions, MqttSourceOptions
-from pronubes.connectors.options import ConnectorOptions
+from pronubes.connectors.options import ConnectorOptions, ViewSinkOptions
 from pronubes.diagnostics import Diagnostic, Severity
 
 __all__ = ["lint"]
@@ -225,7 +225,7 @@ def _delivery(subject: Lint) -> Found:
             if route.delivery == "volatile" and sends_again:
                 message = f"`{source}` is told at once that a message is done: it is lost when a sink or this node fails."
                 yield _warning("volatile", path, message, "Leave `delivery` out if messages must not be lost.")
-        sinks = {target.sink for target in route.to}
+        sinks = {target.sink for target in route.to if not isinstance(configuration.sinks[target.sink].options, ViewSinkOptions)}
         if waiting and len(sinks) > 1:
             names = ", ".join(f"`{sink}`" for sink in sorted(sinks))
             message = f"The slowest of {names} sets the pace: a message from `{waiting[0]}` is done when every one has it."

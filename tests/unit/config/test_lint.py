@@ -102,6 +102,7 @@ def test_what_keeps_its_name_goes_round() -> None:
         ),
         ("", S.replace("raw/#]", "raw/#], qos: 1"), K, "  r: {filter: '#', delivery: volatile, to: k}", [("volatile", "routes.r.delivery")]),
         ("", S.replace("raw/#]", "raw/#], qos: 1"), K + "\n  s: {type: stdout}", "  r: {filter: '#', to: [k, s]}", [("slowest_sink", "routes.r")]),
+        ("", S.replace("raw/#]", "raw/#], qos: 1"), K + "\n  s: {type: live}", "  r: {filter: '#', to: [k, s]}", []),
     ],
 )
 def test_the_rest(head: str, sources: str, sinks: str, routes: str, expected: list[tuple[str, str]]) -> None:
