@@ -8,6 +8,7 @@ for ever with jittered back-off, whatever the broker says.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
@@ -73,11 +74,15 @@ class _Socket(asyncio.BufferedProtocol):
         self.lost: asyncio.Future[Exception | None] = self._loop.create_future()
         self.is_held = False
         self._is_gathering = False
+        self._descriptor: int | None = None
+        """The socket of a plain connection; TLS has bytes of its own between."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         stream = cast("asyncio.Transport", transport)  # uvloop's transports are no subclasses of asyncio's
         stream.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         self.transport = stream
+        if self._latency_budget_s and hasattr(os, "readv") and stream.get_extra_info("sslcontext") is None:
+            self._descriptor = stream.get_extra_info("socket").fileno()
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's signature
         return self._buffer
@@ -96,7 +101,26 @@ class _Socket(asyncio.BufferedProtocol):
 
     def _gathered(self) -> None:
         self._is_gathering = False
-        self._resume()
+        if self.transport is None or self.is_held or self.transport.is_closing():
+            return
+        size = self._read_now()
+        if 0 < size < SMALL_READ_BYTES:
+            # The timer alone wakes us as long as something comes: watching the socket in between would be a second wake-up.
+            self._is_gathering = True
+            self._loop.call_later(self._latency_budget_s, self._gathered)
+        else:
+            self.transport.resume_reading()
+        if size > 0:
+            self._driver.received(self._connection, self._buffer, size)
+
+    def _read_now(self) -> int:
+        """Read what is there, past the transport, which does not watch the socket now; 0 when only the transport can tell what is next."""
+        if self._descriptor is None:
+            return 0
+        try:
+            return os.readv(self._descriptor, [self._buffer])
+        except OSError:  # nothing there, or the connection is broken: the transport will see
+            return 0
 
     def hold(self) -> None:
         """Stop reading until `release`: a sink is full."""
@@ -124,6 +148,7 @@ class _Socket(asyncio.BufferedProtocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._descriptor = None
         if not self.lost.done():
             self.lost.set_result(exc)
 

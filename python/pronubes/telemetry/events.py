@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
 
-import structlog
+from pronubes.telemetry.library import structlog
 
 __all__ = [
     "BrokerNotice",

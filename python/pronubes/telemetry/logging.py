@@ -10,7 +10,8 @@ import sys
 from typing import TYPE_CHECKING, Literal, TextIO
 
 import orjson
-import structlog
+
+from pronubes.telemetry.library import structlog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
