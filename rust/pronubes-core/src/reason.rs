@@ -65,7 +65,7 @@ reasons! {
     TemplateEmptyValue "template_empty_value" "A value in the topic template is empty." "A topic level must not vanish; fix the value or the template.";
     TemplateIllegalValue "template_illegal_value" "A value in the topic template has `/`, `+`, `#`, NUL, or starts the topic with `$`." "Map the value to a legal name before it is used in a topic.";
     // Hooks
-    HookFailed "hook_failed" "The Python hook raised an exception." "The detail has the exception; the log has its traceback.";
+    HookFailed "hook_failed" "The Python hook raised an exception." "The detail has the exception; the log names the hook and counts the messages.";
     HookTimeout "hook_timeout" "The Python hook did not return within its time budget." "Raise `timeout` on the step, or make the hook faster.";
     HookOutput "hook_output" "The Python hook returned something that is not a batch of the right shape." "The detail says what was expected.";
     // Sinks
