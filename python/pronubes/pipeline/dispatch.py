@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Dispatcher"]
 
-REFUSALS = frozenset({"refused", "subscribe_refused", "publish_refused"})
-
-
 class Dispatcher:
     """Carries out the engine's `Work`.
 
@@ -101,10 +98,14 @@ class Dispatcher:
             self.is_quarantine_ready.set()
         for source, position, is_delivered in work.settled:
             self._settle(source, position, is_delivered)
+        refused = set()
         for connection, code, detail in work.events:
             self._tell(connection, code, detail)
+            if code == "refused":
+                refused.add(connection)
         for connection, code, sentence, is_wanted in work.closes:
-            self._close(connection, f"{sentence} ({code})", is_refusal=code in REFUSALS, is_wanted=is_wanted)
+            # The code of a close is the broker's reason (`not_authorized`); that it answered CONNECT with it stands in the event.
+            self._close(connection, f"{sentence} ({code})", is_refusal=connection in refused, is_wanted=is_wanted)
 
     def _close(self, connection: int, cause: str, *, is_refusal: bool, is_wanted: bool) -> None:
         link = self.links.get(connection)
