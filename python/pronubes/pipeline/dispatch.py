@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dispatcher"]
 
+
 class Dispatcher:
     """Carries out the engine's `Work`.
 
@@ -98,13 +99,14 @@ class Dispatcher:
             self.is_quarantine_ready.set()
         for source, position, is_delivered in work.settled:
             self._settle(source, position, is_delivered)
-        refused = set()
         for connection, code, detail in work.events:
             self._tell(connection, code, detail)
-            if code == "refused":
-                refused.add(connection)
+        self._close_all(work)
+
+    def _close_all(self, work: Work) -> None:
+        # The code of a close is the broker's reason (`not_authorized`); that it answered CONNECT with it stands in the events.
+        refused = {connection for connection, code, _ in work.events if code == "refused"}
         for connection, code, sentence, is_wanted in work.closes:
-            # The code of a close is the broker's reason (`not_authorized`); that it answered CONNECT with it stands in the event.
             self._close(connection, f"{sentence} ({code})", is_refusal=connection in refused, is_wanted=is_wanted)
 
     def _close(self, connection: int, cause: str, *, is_refusal: bool, is_wanted: bool) -> None:
