@@ -120,8 +120,6 @@ errors! {
             "The broker reports a stored session although a clean start was asked for or the connection is refused.";
         QosNotSupported, "qos_not_supported", Reason::PROTOCOL_ERROR, "MQTT 5 §3.8.4 [MQTT-3.8.4-8]; 3.1.1 §3.8.4 [MQTT-3.8.4-6]",
             "The broker used QoS 2 although no subscription of this client asks for more than QoS 1.";
-        ReceiveMaximumExceeded, "receive_maximum_exceeded", Reason::RECEIVE_MAXIMUM_EXCEEDED, "MQTT 5 §3.3.4 [MQTT-3.3.4-9]",
-            "The broker sent more unacknowledged messages than Receive Maximum allows.";
         TopicAliasInvalid, "topic_alias_invalid", Reason::TOPIC_ALIAS_INVALID, "MQTT 5 §3.3.2.3.4 [MQTT-3.3.2-9]",
             "The broker used a topic alias although this client announced none.";
         PacketIdInUse, "packet_id_in_use", Reason::PROTOCOL_ERROR, "MQTT 5 §2.2.1 [MQTT-2.2.1-4], §4.4 [MQTT-4.4.0-1]; 3.1.1 §2.3.1",

@@ -147,9 +147,8 @@ impl Session {
             }
             return Err(ProtocolError::PacketIdInUse);
         }
-        if self.config.version == Version::V5 && self.received.len() >= usize::from(self.config.receive_maximum) {
-            return Err(ProtocolError::ReceiveMaximumExceeded);
-        }
+        // A broker may send more than Receive Maximum allows (mosquitto 2.0.11 does, when a session comes back with a long queue). To
+        // disconnect for it, as MQTT 5 §4.13 permits, would repeat for ever: `is_overrun` stops the reading instead, as for 3.1.1.
         Ok(Some(self.received.push(packet.packet_id, size)))
     }
 

@@ -230,8 +230,8 @@ impl Session {
         self.partial.capacity()
     }
 
-    /// True when more is unacknowledged than configured: stop reading (and call [`Self::pause`]) until it falls. MQTT 5 brokers
-    /// are held back by Receive Maximum before it comes to this; 3.1.1 brokers only by their own limits.
+    /// True when more is unacknowledged than configured: stop reading (and call [`Self::pause`]) until it falls. Good
+    /// MQTT 5 brokers are held back by Receive Maximum before it comes to this; others only by their own limits.
     pub fn is_overrun(&self) -> bool {
         self.received.bytes() > self.config.unacked_bytes_limit
             || self.received.len() > usize::from(self.config.receive_maximum)
