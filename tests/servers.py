@@ -46,7 +46,7 @@ class Mosquitto:
         self.folder, self.port, self.tls_port = folder, port, tls_port
         folder.mkdir(exist_ok=True)
         user = "user root\n" if os.getuid() == 0 else ""
-        text = f"{user}per_listener_settings true\npersistence true\npersistence_location {folder}/\nautosave_interval 1\nautosave_on_changes true\n"
+        text = f"{user}per_listener_settings true\npersistence true\npersistence_location {folder}/\nautosave_interval 0\n"
         text += f"max_queued_messages 0\nmax_inflight_messages 1000\nlistener {port} 127.0.0.1\n{listener}\n{extra}\n"
         (folder / "mosquitto.conf").write_text(text)
         self._process: subprocess.Popen[bytes] | None = None
