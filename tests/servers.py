@@ -220,7 +220,7 @@ async def run_program(*command: str) -> tuple[int, str]:
     """Run a program to its end, with its output."""
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(2 * DEADLINE_S):
             output, _ = await process.communicate()
     except TimeoutError:
         process.kill()
