@@ -238,6 +238,13 @@ impl Node {
             *expected += 1;
             return Some(child);
         }
+        // A name that only a step brings (`rename`, `set`) stands between those that the payload has.
+        if let Some(child) = self.children.get(*expected + 1)
+            && child.is(key)
+        {
+            *expected += 2;
+            return Some(child);
+        }
         if self.lengths & length_bit(key.length) == 0 && !key.is_escaped {
             return None;
         }
