@@ -16,7 +16,7 @@ import struct
 
 import pytest
 
-from servers import client, publish_surely, subscribing, until
+from servers import Mosquitto, client, publish_surely, subscribing, until
 
 pytestmark = [pytest.mark.server("mosquitto"), pytest.mark.timeout(60)]
 
@@ -43,6 +43,33 @@ async def connected(node, *, connections: int = 2) -> None:
         return [one["state"] for one in (await node.status())["connections"]] == ["connected"] * connections
 
     await until(are_up, "all sessions are up")
+
+
+async def test_a_broker_that_is_killed_under_load_loses_nothing_that_was_acknowledged(broker, free_port, tmp_path, node):
+    uns = Mosquitto(tmp_path / "uns", free_port())
+    await uns.start()
+    try:
+        node.configure(plan(broker.url, uns.url))
+        await node.start()
+        await connected(node)
+        async with subscribing(uns.port, "acme/#", identifier="oracle") as seen:
+            load = asyncio.create_task(publish_surely(broker.port, numbered(0, 3000), identifier="load"))
+            await until(lambda: len(seen.messages) > 300, "the load flows")
+            uns.stop(signal.SIGTERM)  # the sink's broker: it writes its sessions down, so that the subscriber's survives
+            await until(lambda: node.said("was lost"), "the loss is told")
+            await uns.start()
+            await until(lambda: len(seen.messages) > 600, "the load flows again")
+            broker.stop(signal.SIGTERM)  # the source's broker
+            await broker.start()
+            await load
+            await until(lambda: len(identities(seen)) == 3000, "all ids")
+        await connected(node)
+        status = await node.status()
+        assert status["balanced"]
+        assert min(one["connections"] for one in status["connections"]) == 2
+        assert status["lost_holds"] == 0
+    finally:
+        uns.stop()
 
 
 async def test_a_broker_without_memory_is_subscribed_to_again(broker, node):
@@ -156,6 +183,46 @@ class StubBroker:
                 self.confirm()
         elif kind >> 4 == 12:
             writer.write(b"\xd0\x00")
+
+
+@pytest.mark.parametrize("what", ["stops reading", "never confirms"])
+async def test_a_sink_that_stops_holds_back_and_loses_nothing(broker, node, what):
+    stub = StubBroker()
+    stub.is_reading.set()
+    port = await stub.start()
+    document = plan(broker.url, f"mqtt://127.0.0.1:{port}", keep_alive="1s", receive_maximum=100)
+    document["sinks"]["uns"] |= {"version": "3.1.1", "keep_alive": "60s", "queue": {"size": "64KiB"}}
+    try:
+        node.configure(document)
+        await node.start()
+        await connected(node)
+        await publish_surely(broker.port, padded(0, 200), identifier="load")
+        await until(lambda: len(stub.published) == 200, "the first two hundred")
+        before_bytes = node.rss_bytes()
+        if what == "stops reading":
+            stub.is_reading.clear()
+        else:
+            stub.is_confirming = False
+        await publish_surely(broker.port, padded(200, 3000), identifier="load")  # 3 MB wait in the broker, 100 messages in the node
+        loop = asyncio.get_running_loop()
+        blocked_s = loop.time()
+        await until(lambda: loop.time() - blocked_s > 2.0, "twice the keep-alive is over")
+        status = await node.status()
+        source = next(one for one in status["connections"] if one["name"] == "plant")
+        assert (source["state"], source["connections"]) == ("connected", 1), node.text()[-1000:]
+        assert node.rss_bytes() - before_bytes < 24 * 2**20
+        assert source["received"] < 3200
+        stub.is_reading.set()
+        stub.confirm()
+        await until(lambda: len({json.loads(one)["id"] for one in stub.published}) == 3200, "all of them in the end")
+        assert (await node.status())["balanced"]
+    finally:
+        node.kill()
+        await stub.stop()
+
+
+def padded(begin: int, count: int) -> list[tuple[str, bytes]]:
+    return [("raw/t", json.dumps({"id": number, "text": "x" * 1000}).encode()) for number in range(begin, begin + count)]
 
 
 async def test_a_second_signal_leaves_at_once(broker, node):
