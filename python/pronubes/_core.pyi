@@ -33,6 +33,7 @@ __all__ = [
     "covers",
     "intersects",
     "mqtt_filter",
+    "panic_on_purpose",
     "reasons",
     "steps",
     "topic_matches",
@@ -66,6 +67,13 @@ class SpecFailure(ValueError):
 
 class InternalError(RuntimeError):
     """A defect in pronubes: please report the text. The object that raised it stays usable."""
+
+def panic_on_purpose() -> None:
+    """Panics in Rust, for tests of what becomes of a panic. Cheap; does not detach.
+
+    Raises:
+        InternalError: always.
+    """
 
 @final
 class SpecError:
@@ -232,7 +240,10 @@ class Router:
             KeyError: there is no such source.
         """
     def stats(self) -> bytes:
-        """Counters per source, route and of the topic table, as JSON. About 1 us per route; does not detach."""
+        """Counters per source, route and of the topic table, and how many stages run on which path, as JSON.
+
+        About 1 us per route; does not detach.
+        """
 
 # -------------------------------------------------------------------------------------------------------------- batch
 

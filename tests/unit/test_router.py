@@ -54,6 +54,22 @@ def test_messages_become_outcomes() -> None:
     assert router.stats()["balanced"] is True
 
 
+def test_what_did_not_leave_has_the_message_as_it_came() -> None:
+    messages = [("raw/l1/temp", b'{"value": -50}'), ("raw/l1/temp", b"{"), ("other", b"1"), ("bad/#", b"2")]
+    outcomes = pronubes.Router.from_dict(EXAMPLE).route("plant", messages, now_ns=0)
+    assert {one.kind for one in outcomes} == {"filtered", "quarantined", "unrouted", "rejected"}
+    assert [(one.topic, one.payload) for one in outcomes] == [messages[one.index] for one in outcomes]
+
+
+def test_stages_are_counted_by_how_they_run() -> None:
+    routes = {
+        "as_it_is": {"filter": "a/#", "to": "uns"},
+        "fields": EXAMPLE["routes"]["temperatures"],
+        "tree": {"filter": "b/#", "steps": [{"set": {"a.b": 1}}], "to": "uns"},
+    }
+    assert pronubes.Router.from_dict({**EXAMPLE, "routes": routes}).stats()["stages"] == {"pass": 1, "edit": 1, "general": 1}
+
+
 def test_an_unknown_source_is_a_key_error() -> None:
     with pytest.raises(KeyError, match="no source `nowhere`"):
         pronubes.Router.from_dict(EXAMPLE).route("nowhere", [("a", b"")], now_ns=0)

@@ -82,11 +82,17 @@ pub fn unfit(sentence: impl Into<String>) -> PyErr {
     PyValueError::new_err(sentence.into())
 }
 
-/// Runs a call into Rust. A panic is a defect: it becomes an `InternalError`, and the object stays usable.
+/// Panics, so that a test can see what becomes of a panic.
+#[pyfunction]
+pub fn panic_on_purpose() -> PyResult<()> {
+    guard(|| panic!("asked for by `panic_on_purpose`"))
+}
+
+/// Runs a call into Rust. Without it `PyO3` would raise its `PanicException`, which is no `Exception` and slips past handlers. A panic is a defect: it becomes an `InternalError`, and the object stays usable.
 pub fn guard<T>(call: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|cause| {
         let text = cause.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| cause.downcast_ref::<String>().cloned()).unwrap_or_default();
-        Err(InternalError::new_err(format!("A defect in pronubes, please report it: {text}")))
+        Err(InternalError::new_err(format!("This is a defect in pronubes, please report it: {text}.")))
     })
 }

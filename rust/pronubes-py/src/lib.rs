@@ -27,6 +27,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("TopicError", py.get_type::<error::TopicError>())?;
     module.add("SpecFailure", py.get_type::<error::SpecFailure>())?;
     module.add("InternalError", py.get_type::<error::InternalError>())?;
+    module.add_function(wrap_pyfunction!(error::panic_on_purpose, module)?)?;
     module.add_class::<error::PySpecError>()?;
     module.add_class::<outcome::PyOutcome>()?;
     module.add_class::<router::PyRouter>()?;

@@ -260,7 +260,8 @@ impl Pipeline {
         failed: Vec<(usize, String)>,
         now_ns: i64,
     ) -> PyResult<Option<Work>> {
-        let result = args::hook_result(py, &fields, payloads, topics, keep, failed);
+        // Before the lock is taken: reading arguments may run Python code.
+        let result = guard(|| Ok(args::hook_result(py, &fields, payloads, topics, keep, failed)))?;
         self.run(py, |state| {
             let is_known = match result {
                 Ok(result) => state.pipeline.hook_done(hook, batch, &result, now_ns),

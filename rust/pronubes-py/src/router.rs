@@ -13,7 +13,7 @@ use pyo3::types::PyBytes;
 use serde_json::{Map, Value, json};
 
 use crate::detach::detached;
-use crate::error::{InternalError, spec_failure};
+use crate::error::{InternalError, guard, spec_failure};
 use crate::outcome::PyOutcome;
 use crate::specification::compile;
 
@@ -46,30 +46,27 @@ impl PyRouter {
 impl PyRouter {
     #[staticmethod]
     fn from_spec(py: Python<'_>, spec: &[u8]) -> PyResult<Self> {
-        let plan = detached(py, || compile(spec)).map_err(|errors| spec_failure(py, errors))?;
-        let plan = Arc::new(plan);
-        let state = State { router: Router::new(Arc::clone(&plan)), invalid: vec![0; plan.sources().len()] };
-        Ok(Self { plan, state: Mutex::new(state) })
+        guard(|| {
+            let plan = detached(py, || compile(spec)).map_err(|errors| spec_failure(py, errors))?;
+            let plan = Arc::new(plan);
+            let state = State { router: Router::new(Arc::clone(&plan)), invalid: vec![0; plan.sources().len()] };
+            Ok(Self { plan, state: Mutex::new(state) })
+        })
     }
 
     #[pyo3(signature = (source, messages, *, now_ns))]
     fn route(&self, source: &str, messages: Vec<(String, Vec<u8>)>, now_ns: i64) -> PyResult<Vec<PyOutcome>> {
-        let source = self.source(source)?;
-        let mut state = self.lock();
-        let mut collected = Collected { plan: &self.plan, index: 0, outcomes: Vec::with_capacity(messages.len()) };
-        for (index, (topic, payload)) in messages.iter().enumerate() {
-            collected.index = index;
-            let meta = Meta { received_ns: now_ns, ..Meta::default() };
-            let message = Message { source, topic, payload, meta };
-            let routed = if validate_topic(topic).is_ok() {
-                state.router.route(&message, &mut collected)
-            } else {
-                state.invalid[usize::from(source.0)] += 1;
-                Routed::Rejected(Reason::InvalidTopic)
-            };
-            collected.finish(&message, routed);
-        }
-        Ok(collected.outcomes)
+        guard(|| {
+            let source = self.source(source)?;
+            let mut outcomes = Vec::with_capacity(messages.len());
+            let mut state = self.lock();
+            for (index, (topic, payload)) in messages.iter().enumerate() {
+                let meta = Meta { received_ns: now_ns, ..Meta::default() };
+                let message = Message { source, topic, payload, meta };
+                state.route(&mut Collected { plan: &self.plan, index, message, outcomes: &mut outcomes });
+            }
+            Ok(outcomes)
+        })
     }
 
     #[pyo3(signature = (source, topic, payload, *, now_ns))]
@@ -81,55 +78,67 @@ impl PyRouter {
         payload: &[u8],
         now_ns: i64,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let id = self.source(source)?;
-        let explanation = if validate_topic(topic).is_ok() {
-            let meta = Meta { received_ns: now_ns, ..Meta::default() };
-            self.lock().router.explain(&Message { source: id, topic, payload, meta })
-        } else {
-            Explanation {
-                source: source.to_owned(),
-                topic: topic.to_owned(),
-                payload: String::from_utf8_lossy(payload).into_owned(),
-                rejected: Some(Reason::InvalidTopic.code()),
-                ..Explanation::default()
-            }
-        };
-        let text = serde_json::to_vec(&explanation).map_err(|error| InternalError::new_err(error.to_string()))?;
-        Ok(PyBytes::new(py, &text))
+        guard(|| {
+            let id = self.source(source)?;
+            let explanation = if validate_topic(topic).is_ok() {
+                let meta = Meta { received_ns: now_ns, ..Meta::default() };
+                self.lock().router.explain(&Message { source: id, topic, payload, meta })
+            } else {
+                Explanation {
+                    source: source.to_owned(),
+                    topic: topic.to_owned(),
+                    payload: String::from_utf8_lossy(payload).into_owned(),
+                    rejected: Some(Reason::InvalidTopic.code()),
+                    ..Explanation::default()
+                }
+            };
+            let text = serde_json::to_vec(&explanation).map_err(|error| InternalError::new_err(error.to_string()))?;
+            Ok(PyBytes::new(py, &text))
+        })
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let state = self.lock();
-        let stats = state.router.stats();
-        let sources =
-            self.plan.sources().iter().zip(&stats.sources).zip(&state.invalid).map(|((name, ledger), invalid)| {
-                json!({"name": name, "received": ledger.received + invalid, "matched": ledger.matched,
+        guard(|| to_bytes(py, &self.lock().stats(&self.plan)))
+    }
+}
+
+impl State {
+    fn route(&mut self, collected: &mut Collected<'_>) {
+        let message = collected.message;
+        let routed = if validate_topic(message.topic).is_ok() {
+            self.router.route(&message, collected)
+        } else {
+            self.invalid[usize::from(message.source.0)] += 1;
+            Routed::Rejected(Reason::InvalidTopic)
+        };
+        collected.finish(routed);
+    }
+
+    fn stats(&self, plan: &Plan) -> Value {
+        let stats = self.router.stats();
+        let sources = plan.sources().iter().zip(&stats.sources).zip(&self.invalid).map(|((name, ledger), invalid)| {
+            json!({"name": name, "received": ledger.received + invalid, "matched": ledger.matched,
                 "unrouted": ledger.unrouted, "rejected": ledger.rejected + invalid})
-            });
+        });
         let routes = (0..).map(RouteId).zip(&stats.routes).map(|(id, ledger)| {
             let reasons: Map<String, Value> =
                 ledger.reasons.iter().map(|(reason, count)| (reason.code().to_owned(), (*count).into())).collect();
-            json!({"name": self.plan.route_name(id), "matched": ledger.matched, "forked": ledger.forked,
+            json!({"name": plan.route_name(id), "matched": ledger.matched, "forked": ledger.forked,
                 "passed": ledger.passed, "filtered": ledger.filtered, "absorbed": ledger.absorbed,
                 "quarantined": ledger.quarantined, "reasons": reasons})
         });
-        let sinks = self
-            .plan
-            .sinks()
-            .iter()
-            .zip(&stats.emitted)
-            .map(|(name, emitted)| json!({"name": name, "emitted": emitted}));
-        let topics = state.router.topics();
-        to_bytes(
-            py,
-            &json!({
-                "balanced": stats.is_balanced(),
-                "sources": sources.collect::<Vec<_>>(),
-                "routes": routes.collect::<Vec<_>>(),
-                "sinks": sinks.collect::<Vec<_>>(),
-                "topics": {"known": topics.len(), "untracked": topics.untracked(), "bytes": topics.memory_bytes()},
-            }),
-        )
+        let sinks =
+            plan.sinks().iter().zip(&stats.emitted).map(|(name, emitted)| json!({"name": name, "emitted": emitted}));
+        let topics = self.router.topics();
+        let [pass, edit, general] = plan.stage_counts();
+        json!({
+            "balanced": stats.is_balanced(),
+            "sources": sources.collect::<Vec<_>>(),
+            "routes": routes.collect::<Vec<_>>(),
+            "sinks": sinks.collect::<Vec<_>>(),
+            "topics": {"known": topics.len(), "untracked": topics.untracked(), "bytes": topics.memory_bytes()},
+            "stages": {"pass": pass, "edit": edit, "general": general},
+        })
     }
 }
 
@@ -138,11 +147,12 @@ fn to_bytes<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyBytes>
     Ok(PyBytes::new(py, &text))
 }
 
-/// Collects outcomes of one call.
+/// Collects the outcomes of one message.
 struct Collected<'a> {
     plan: &'a Plan,
     index: usize,
-    outcomes: Vec<PyOutcome>,
+    message: Message<'a>,
+    outcomes: &'a mut Vec<PyOutcome>,
 }
 
 impl Collected<'_> {
@@ -150,17 +160,18 @@ impl Collected<'_> {
         self.plan.route_name(route).to_owned()
     }
 
-    fn finish(&mut self, message: &Message<'_>, routed: Routed) {
+    fn finish(&mut self, routed: Routed) {
         let (kind, reason) = match routed {
             Routed::Taken => return,
             Routed::Unrouted => ("unrouted", None),
             Routed::Rejected(reason) => ("rejected", Some(reason)),
         };
-        self.outcomes.push(PyOutcome { reason: reason.map(Reason::code), ..self.outcome(kind, message) });
+        self.outcomes.push(PyOutcome { reason: reason.map(Reason::code), ..self.outcome(kind) });
     }
 
-    fn outcome(&self, kind: &'static str, message: &Message<'_>) -> PyOutcome {
-        PyOutcome::new(kind, self.index, message.topic, message.payload)
+    /// An outcome that has the message as it came.
+    fn outcome(&self, kind: &'static str) -> PyOutcome {
+        PyOutcome::new(kind, self.index, self.message.topic, self.message.payload)
     }
 }
 
@@ -191,12 +202,11 @@ impl Outlet for Collected<'_> {
             step: fault.step,
             reason: Some(fault.reason.code()),
             detail: (!fault.detail.is_empty()).then(|| fault.detail.to_owned()),
-            ..self.outcome("quarantined", &fault.message)
+            ..self.outcome("quarantined")
         });
     }
 
     fn filtered(&mut self, route: RouteId) {
-        self.outcomes
-            .push(PyOutcome { route: Some(self.route_name(route)), ..PyOutcome::new("filtered", self.index, "", b"") });
+        self.outcomes.push(PyOutcome { route: Some(self.route_name(route)), ..self.outcome("filtered") });
     }
 }

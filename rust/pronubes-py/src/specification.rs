@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::detach::detached;
-use crate::error::PySpecError;
+use crate::error::{InternalError, PySpecError, guard};
 
 /// Compiles a specification.
 pub fn compile(spec: &[u8]) -> Result<Plan, Vec<SpecError>> {
@@ -16,9 +16,11 @@ pub fn compile(spec: &[u8]) -> Result<Plan, Vec<SpecError>> {
 
 /// Compiles a specification and gives everything that is wrong with it.
 #[pyfunction]
-pub fn compile_spec(py: Python<'_>, spec: &[u8]) -> Vec<PySpecError> {
-    let errors = detached(py, || compile(spec).err()).unwrap_or_default();
-    errors.into_iter().map(PySpecError).collect()
+pub fn compile_spec(py: Python<'_>, spec: &[u8]) -> PyResult<Vec<PySpecError>> {
+    guard(|| {
+        let errors = detached(py, || compile(spec).err()).unwrap_or_default();
+        Ok(errors.into_iter().map(PySpecError).collect())
+    })
 }
 
 /// All reason codes: code, what happened, what to do.
@@ -30,7 +32,9 @@ pub fn reasons() -> Vec<(&'static str, &'static str, &'static str)> {
 /// The registry of steps as JSON.
 #[pyfunction]
 pub fn steps(py: Python<'_>) -> PyResult<Bound<'_, PyBytes>> {
-    let docs: Vec<_> = transform::docs().collect();
-    let json = serde_json::to_vec(&docs).map_err(|error| crate::error::InternalError::new_err(error.to_string()))?;
-    Ok(PyBytes::new(py, &json))
+    guard(|| {
+        let docs: Vec<_> = transform::docs().collect();
+        let json = serde_json::to_vec(&docs).map_err(|error| InternalError::new_err(error.to_string()))?;
+        Ok(PyBytes::new(py, &json))
+    })
 }

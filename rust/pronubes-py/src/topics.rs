@@ -3,48 +3,48 @@
 use pronubes_core::topic::{self, RouteFilter};
 use pyo3::prelude::*;
 
-use crate::error::topic_error;
+use crate::error::{guard, topic_error};
 
 /// Whether an MQTT filter matches a topic.
 #[pyfunction]
 pub fn topic_matches(py: Python<'_>, filter: &str, topic: &str) -> PyResult<bool> {
-    topic::topic_matches(filter, topic).map_err(|error| topic_error(py, &error))
+    guard(|| topic::topic_matches(filter, topic).map_err(|error| topic_error(py, &error)))
 }
 
 /// Checks an MQTT filter.
 #[pyfunction]
 pub fn validate_filter(py: Python<'_>, filter: &str) -> PyResult<()> {
-    topic::validate_filter(filter).map_err(|error| topic_error(py, &error))
+    guard(|| topic::validate_filter(filter).map_err(|error| topic_error(py, &error)))
 }
 
 /// Checks a topic name.
 #[pyfunction]
 pub fn validate_topic(py: Python<'_>, topic: &str) -> PyResult<()> {
-    topic::validate_topic(topic).map_err(|error| topic_error(py, &error))
+    guard(|| topic::validate_topic(topic).map_err(|error| topic_error(py, &error)))
 }
 
 /// Names of the captures of a route filter.
 #[pyfunction]
 pub fn captures(py: Python<'_>, filter: &str) -> PyResult<Vec<String>> {
-    Ok(parse(py, filter)?.captures().iter().map(ToString::to_string).collect())
+    guard(|| Ok(parse(py, filter)?.captures().iter().map(ToString::to_string).collect()))
 }
 
 /// The MQTT filter of a route filter.
 #[pyfunction]
 pub fn mqtt_filter(py: Python<'_>, filter: &str) -> PyResult<String> {
-    Ok(parse(py, filter)?.mqtt_filter())
+    guard(|| Ok(parse(py, filter)?.mqtt_filter()))
 }
 
 /// Whether route filter `a` matches every topic that `b` matches.
 #[pyfunction]
 pub fn covers(py: Python<'_>, a: &str, b: &str) -> PyResult<bool> {
-    Ok(topic::covers(&parse(py, a)?, &parse(py, b)?))
+    guard(|| Ok(topic::covers(&parse(py, a)?, &parse(py, b)?)))
 }
 
 /// Whether some topic matches both route filters.
 #[pyfunction]
 pub fn intersects(py: Python<'_>, a: &str, b: &str) -> PyResult<bool> {
-    Ok(topic::intersects(&parse(py, a)?, &parse(py, b)?))
+    guard(|| Ok(topic::intersects(&parse(py, a)?, &parse(py, b)?)))
 }
 
 fn parse(py: Python<'_>, filter: &str) -> PyResult<RouteFilter> {
