@@ -26,6 +26,7 @@ __all__ = [
     "SendRejected",
     "TopicError",
     "UnknownConnector",
+    "UnreadableRecording",
 ]
 
 
@@ -127,3 +128,7 @@ class BackOff(ConnectorError):
 
 class SendRejected(ConnectorError):
     """This delivery will never succeed. The pipeline puts the batch's messages into the quarantine and goes on with the next batch."""
+
+
+class UnreadableRecording(PronubesError):
+    """A recording cannot be read. The sentence says which line and why."""

@@ -11,6 +11,7 @@ import orjson
 
 from pronubes.cli.exit_codes import ExitCode
 from pronubes.cli.output import add_config_argument, add_json_argument
+from pronubes.cli.traffic import broker_messages, node_lines
 from pronubes.errors import NotConnected
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _watch(arguments: argparse.Namespace) -> None:
     left = arguments.count
-    lines = _broker(arguments.url, arguments.filter) if arguments.url else _node(arguments.config, arguments.filter)
+    lines = _broker(arguments.url, arguments.filter) if arguments.url else node_lines(arguments.config, arguments.filter)
     try:
         async with asyncio.timeout(arguments.seconds):
             async for line in lines:
@@ -63,33 +64,9 @@ async def _watch(arguments: argparse.Namespace) -> None:
         return
 
 
-async def _node(config: str, topic_filter: str) -> AsyncIterator[bytes]:
-    from pronubes.cli.attach import attach
-
-    client = await attach(config)
-    try:
-        async for line in client.tap(topic_filter):
-            yield line
-    finally:
-        await client.close()
-
-
 async def _broker(url: str, topic_filter: str) -> AsyncIterator[bytes]:
-    from urllib.parse import urlsplit
-
-    import aiomqtt
-
-    parts = urlsplit(url)
-    tls = aiomqtt.TLSParameters() if parts.scheme == "mqtts" else None
-    port = parts.port or (8883 if tls else 1883)
-    try:
-        async with aiomqtt.Client(parts.hostname or "", port, tls_params=tls) as client:
-            await client.subscribe(topic_filter)
-            async for message in client.messages:
-                payload = message.payload if isinstance(message.payload, bytes) else str(message.payload).encode()
-                yield orjson.dumps({"topic": str(message.topic), "payload": _readable(payload), "retain": message.retain})
-    except aiomqtt.MqttError as error:
-        raise NotConnected(f"{parts.scheme}://{parts.hostname}:{port}: {error}") from error
+    async for message in broker_messages(url, topic_filter):
+        yield orjson.dumps({"topic": message.topic, "payload": _readable(message.payload), "retain": message.retain})
 
 
 def _readable(payload: bytes) -> Any:  # Any: whatever the payload holds

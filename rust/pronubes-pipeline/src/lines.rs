@@ -20,12 +20,40 @@ pub struct LineFormat {
     pub topic: Option<String>,
 }
 
+impl Default for LineFormat {
+    /// The lines that [`crate::Batch::ndjson`] writes.
+    fn default() -> Self {
+        let name = |text: &str| Some(text.to_owned());
+        Self {
+            topic_field: name("topic"),
+            payload_field: "payload".to_owned(),
+            time_field: name("time_ns"),
+            topic: None,
+        }
+    }
+}
+
 /// A message in a line.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct LineMessage<'a> {
-    pub(crate) topic: &'a str,
-    pub(crate) payload: &'a [u8],
-    pub(crate) source_ns: Option<i64>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineMessage<'a> {
+    /// Its topic; nobody has checked yet whether it is one.
+    pub topic: &'a str,
+    /// Its payload.
+    pub payload: &'a [u8],
+    /// The source's time.
+    pub source_ns: Option<i64>,
+}
+
+/// Reads the lines of a recording; empty ones are left out. `each` is told the position of the line, from 0, and the message or why
+/// there is none.
+pub fn read_recording(lines: &[u8], mut each: impl FnMut(usize, Result<LineMessage<'_>, &'static str>)) {
+    let format = LineFormat::default();
+    let Some(mut reader) = LineReader::new(&format) else { return };
+    for (number, line) in lines.split(|byte| *byte == b'\n').enumerate() {
+        if !line.trim_ascii().is_empty() {
+            each(number, reader.read(line).map_err(|(_, sentence)| sentence));
+        }
+    }
 }
 
 /// Cuts messages out of lines, with memory that is used again.

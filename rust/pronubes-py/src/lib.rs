@@ -8,6 +8,7 @@ mod error;
 mod node;
 mod outcome;
 mod quarantine;
+mod recording;
 mod router;
 mod specification;
 mod topics;
@@ -43,6 +44,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(topics::mqtt_filter, module)?)?;
     module.add_function(wrap_pyfunction!(topics::covers, module)?)?;
     module.add_function(wrap_pyfunction!(topics::intersects, module)?)?;
+    module.add_function(wrap_pyfunction!(recording::read_recording, module)?)?;
     module.add_function(wrap_pyfunction!(specification::compile_spec, module)?)?;
     module.add_function(wrap_pyfunction!(specification::reasons, module)?)?;
     module.add_function(wrap_pyfunction!(specification::steps, module)?)?;

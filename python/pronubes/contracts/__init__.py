@@ -1,0 +1,1 @@
+"""Contracts: what payloads must look like."""
