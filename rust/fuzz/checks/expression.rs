@@ -1,6 +1,6 @@
 //! Any text as an expression, any bytes behind a NUL as the payload that it sees.
 
-use pronubes_core::expr::{ExprCompiler, ParseCache, Scope, Vars};
+use pronubes_core::expr::{ExprCompiler, Inputs, ParseCache, Vars};
 use pronubes_core::message::Meta;
 use pronubes_core::payload::{Cell, Limits, Literals, PathSetBuilder, Scan, Span, TextArena, scan};
 
@@ -35,17 +35,16 @@ pub fn check(data: &[u8]) {
         return;
     }
     let mut arena = TextArena::default();
-    let mut scope = Scope {
+    let inputs = Inputs {
         payload: payload.as_bytes(),
         topic: "raw/ü/t1",
         captures: &[Span { start: 4, end: 6 }],
         meta: &Meta::default(),
         source: "plc",
         key: Cell::Missing,
-        cells: &found.cells,
         literals: &literals,
-        text: &mut arena,
     };
+    let mut scope = inputs.scope(&found.cells, &mut arena);
     let (value, condition) = (expr.eval(&mut scope), expr.eval_bool(&mut scope));
     match (value, condition) {
         (Ok(Cell::Bool(value)), condition) => assert_eq!(condition, Ok(value), "{source:?}"),

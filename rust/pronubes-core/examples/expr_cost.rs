@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::io::{self, Write};
 use std::time::Instant;
 
-use pronubes_core::expr::{ExprCompiler, ParseCache, Scope, Vars};
+use pronubes_core::expr::{ExprCompiler, Inputs, ParseCache, Vars};
 use pronubes_core::message::Meta;
 use pronubes_core::payload::{Cell, Limits, Literals, PathSetBuilder, Scan, TextArena, scan};
 
@@ -43,17 +43,16 @@ fn eval(source: &str, rounds: u32) -> io::Result<()> {
     let started = Instant::now();
     for _ in 0..rounds {
         text.clear();
-        let mut scope = Scope {
+        let inputs = Inputs {
             payload: black_box(PAYLOAD),
             topic: "raw/a/l1/p1/temp/t1",
             captures: &[],
             meta: &meta,
             source: "shopfloor",
             key: Cell::Missing,
-            cells: black_box(&found.cells),
             literals: &literals,
-            text: &mut text,
         };
+        let mut scope = inputs.scope(black_box(&found.cells), &mut text);
         let _ = black_box(expr.eval(&mut scope));
     }
     let nanos = started.elapsed().as_secs_f64() * 1e9 / f64::from(rounds.max(1));

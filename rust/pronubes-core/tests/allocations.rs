@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use pronubes_core::expr::{ExprCompiler, ParseCache, Scope, Vars};
+use pronubes_core::expr::{ExprCompiler, Inputs, ParseCache, Vars};
 use pronubes_core::matcher::{Hits, Matcher, RouteId, TopicTable};
 use pronubes_core::message::Meta;
 use pronubes_core::payload::{self, Limits, Literals, PathSetBuilder, Scan, Span, TextArena, scan};
@@ -157,17 +157,16 @@ fn warm_expressions_allocate_nothing() {
     let mut message = || {
         text.clear();
         scan(payload, &paths, &Limits::default(), &mut found).unwrap();
-        let mut scope = Scope {
+        let inputs = Inputs {
             payload,
             topic,
             captures: &[Span { start: 4, end: 6 }],
             meta: &meta,
             source: "shopfloor",
             key: payload::Cell::Missing,
-            cells: &found.cells,
             literals: &literals,
-            text: &mut text,
         };
+        let mut scope = inputs.scope(&found.cells, &mut text);
         exprs.each_ref().map(|expr| (expr.eval(&mut scope), expr.eval_bool(&mut scope)))
     };
     let first = message();

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use pronubes_core::Reason;
-use pronubes_core::expr::{ExprCompiler, ParseCache, Scope, Vars};
+use pronubes_core::expr::{ExprCompiler, Inputs, ParseCache, Scope, Vars};
 use pronubes_core::message::Meta;
 use pronubes_core::payload::{Cell, Kind, Limits, Literals, PathSetBuilder, Scan, TextArena, scan, text};
 use proptest::prelude::*;
@@ -536,10 +536,10 @@ fn value_of(cell: Cell, scope: &Scope<'_>) -> Value {
         Cell::UInt(value) => Value::Int(value.into()),
         Cell::Double(value) => Value::Double(value),
         Cell::Text(span) => Value::Text(scope.text.get(span).into()),
-        Cell::Topic(span) => Value::Text(span.of_str(scope.topic).into()),
-        Cell::Literal(id) => Value::Text(scope.literals.text(id).into()),
+        Cell::Topic(span) => Value::Text(span.of_str(scope.inputs.topic).into()),
+        Cell::Literal(id) => Value::Text(scope.inputs.literals.text(id).into()),
         Cell::Raw(raw) => {
-            let written = std::str::from_utf8(raw.span().of(scope.payload)).expect("UTF-8");
+            let written = std::str::from_utf8(raw.span().of(scope.inputs.payload)).expect("UTF-8");
             match raw.kind {
                 Kind::Null => Value::Null,
                 Kind::True => Value::Bool(true),
@@ -547,7 +547,7 @@ fn value_of(cell: Cell, scope: &Scope<'_>) -> Value {
                 Kind::Integer | Kind::Decimal => Value::Written(written.to_owned()),
                 Kind::Text | Kind::EscapedText => {
                     let mut arena = TextArena::default();
-                    let span = text::decode(scope.payload, raw, &mut arena);
+                    let span = text::decode(scope.inputs.payload, raw, &mut arena);
                     Value::Text(arena.get(span).into())
                 }
                 Kind::Object => Value::Map,
@@ -610,17 +610,16 @@ proptest! {
         let mut found = Scan::default();
         scan(payload.as_bytes(), &paths.build().expect("few paths"), &Limits::default(), &mut found).expect("JSON");
         let mut arena = TextArena::default();
-        let mut scope = Scope {
+        let inputs = Inputs {
             payload: payload.as_bytes(),
             topic: "",
             captures: &[],
             meta: &Meta::default(),
             source: "",
             key: Cell::Missing,
-            cells: &found.cells,
             literals: &literals,
-            text: &mut arena,
         };
+        let mut scope = inputs.scope(&found.cells, &mut arena);
         let given = expr.eval(&mut scope).map(|cell| value_of(cell, &scope));
         let is_same = match (&given, &wanted) {
             (Ok(given), Ok(wanted)) => same(given, wanted),

@@ -1,6 +1,6 @@
 //! Runs the shared vectors of `tests/vectors/expr`: an expression, a message, and its value, reason or load errors.
 
-use pronubes_core::expr::{Expr, ExprCompiler, ExprError, FUNCTIONS, ParseCache, Scope, Vars};
+use pronubes_core::expr::{Expr, ExprCompiler, ExprError, FUNCTIONS, Inputs, ParseCache, Scope, Vars};
 use pronubes_core::message::Meta;
 use pronubes_core::payload::{Cell, Limits, Literals, PathSetBuilder, Scan, Span, TextArena, number, scan, text};
 use pronubes_core::reason::Reason;
@@ -177,17 +177,16 @@ fn evaluate(
         arena.push_str(key);
         Cell::Text(arena.since(0))
     });
-    let mut scope = Scope {
+    let inputs = Inputs {
         payload: payload.as_bytes(),
         topic: &message.topic,
         captures: &captures,
         meta: &meta,
         source: &message.source,
         key,
-        cells,
         literals,
-        text: &mut arena,
     };
+    let mut scope = inputs.scope(cells, &mut arena);
     let condition = expr.eval_bool(&mut scope);
     let value = expr.eval(&mut scope);
     (value.and_then(|cell| json(cell, &scope)), condition)
@@ -205,7 +204,7 @@ fn json(cell: Cell, scope: &Scope<'_>) -> Result<Value, Reason> {
     let mut out = Vec::new();
     match cell {
         Cell::Missing | Cell::Duplicate | Cell::Composite => panic!("an expression gave {cell:?}"),
-        Cell::Raw(raw) => out.extend_from_slice(raw.span().of(scope.payload)),
+        Cell::Raw(raw) => out.extend_from_slice(raw.span().of(scope.inputs.payload)),
         Cell::Null => out.extend_from_slice(b"null"),
         Cell::Bool(value) => out.extend_from_slice(value.to_string().as_bytes()),
         Cell::Int(value) => number::write_int(&mut out, value),
@@ -215,9 +214,9 @@ fn json(cell: Cell, scope: &Scope<'_>) -> Result<Value, Reason> {
         }
         Cell::Double(value) => number::write_f64(&mut out, value)?,
         Cell::Text(span) => text::write(&mut out, scope.text.get(span)),
-        Cell::Topic(span) => text::write(&mut out, span.of_str(scope.topic)),
+        Cell::Topic(span) => text::write(&mut out, span.of_str(scope.inputs.topic)),
         Cell::Literal(id) => {
-            out.extend_from_slice(scope.literals.get(id).expect("a literal of the plan").json.as_bytes())
+            out.extend_from_slice(scope.inputs.literals.get(id).expect("a literal of the plan").json.as_bytes())
         }
     }
     Ok(serde_json::from_slice(&out).expect("a cell is JSON"))

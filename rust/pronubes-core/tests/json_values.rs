@@ -146,6 +146,41 @@ fn hard_doubles_read_as_the_standard_library_reads_them() {
     assert_eq!(differences, []);
 }
 
+/// Numbers that fit a word are read and written by code of their own.
+#[test]
+fn short_numbers_are_read_and_written_as_the_standard_library_does() {
+    let mut differences = Vec::new();
+    for number in 0..400_000_u64 {
+        let digits = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (number % 40 + 24);
+        let sign = if number % 3 == 0 { "-" } else { "" };
+        let text = match number % 8 {
+            0 => format!("{sign}{digits}"),
+            1 => format!("{sign}{}e{}", digits % 100, number % 7),
+            2 => format!("{sign}{}.{}e-{}", digits % 10, digits % 10, number % 7),
+            decimals => format!("{sign}{}.{:02$}", digits >> 12, digits & 63, decimals as usize - 1),
+        };
+        let payload = format!("[{text}]");
+        let kind = number::kind_of(text.as_bytes()).unwrap();
+        let raw = Raw { start: 1, end: u32::try_from(text.len()).unwrap() + 1, kind };
+        let mut expected: f64 = text.parse().unwrap();
+        if kind == Kind::Integer {
+            expected += 0.0;
+        }
+        let read = [&payload, &payload[..payload.len() - 1]]
+            .map(|payload| number::read_f64(payload.as_bytes(), raw).map(f64::to_bits));
+        let mut written = Vec::new();
+        number::write_f64(&mut written, expected).unwrap();
+        // The standard library goes over to exponents earlier at both ends.
+        let is_plain = expected == 0.0 || (1e-3..1e15).contains(&expected.abs());
+        let is_written = !is_plain || written == format!("{expected:?}").as_bytes();
+        if read != [Ok(expected.to_bits()); 2] || !is_written {
+            differences.push((text, read, written));
+        }
+    }
+    differences.truncate(5);
+    assert_eq!(differences, []);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
 

@@ -137,7 +137,7 @@ pub const FUNCTIONS: &[Function] = &[
 
 fn int(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
     let Ok(text) = settled(cell, scope) else {
-        return Number::of(cell, scope.payload)?.truncated().map(Number::cell);
+        return Number::of(cell, scope.inputs.payload)?.truncated().map(Number::cell);
     };
     let text = scope.str(text)?;
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -152,7 +152,7 @@ fn int(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
 
 fn double(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
     let Ok(text) = settled(cell, scope) else {
-        return super::value::double(cell, scope.payload).map(Cell::Double);
+        return super::value::double(cell, scope.inputs.payload).map(Cell::Double);
     };
     let text = scope.str(text)?;
     // Rust also reads `inf`, `nan` and their like, which are no values here.
@@ -170,7 +170,7 @@ fn string(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
         Cell::UInt(value) => scope.text.push_str(itoa::Buffer::new().format(value)),
         Cell::Double(value) => scope.text.push_str(zmij::Buffer::new().format_finite(value)),
         Cell::Raw(Raw { kind: Kind::Integer | Kind::Decimal, start, end }) => {
-            let text = crate::payload::Span { start, end }.of(scope.payload);
+            let text = crate::payload::Span { start, end }.of(scope.inputs.payload);
             scope.text.push_str(std::str::from_utf8(text).map_err(|_| Reason::InvalidUtf8)?);
         }
         _ => match truth(cell) {
@@ -254,21 +254,21 @@ fn copied(cell: Cell, scope: &mut Scope<'_>) -> Result<crate::payload::Span, Rea
 }
 
 fn abs(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
-    let number = Number::of(cell, scope.payload)?;
+    let number = Number::of(cell, scope.inputs.payload)?;
     let is_negative = number.order(Number::Int(0)).is_lt();
     (if is_negative { super::value::negated(number) } else { Ok(number) }).map(Number::cell)
 }
 
 /// A double made whole; integers are whole already.
 fn rounded(cell: Cell, scope: &Scope<'_>, round: fn(f64) -> f64) -> Result<Cell, Reason> {
-    Ok(match Number::of(cell, scope.payload)? {
+    Ok(match Number::of(cell, scope.inputs.payload)? {
         Number::Double(value) => Cell::Double(round(value)),
         integer => integer.cell(),
     })
 }
 
 fn extreme(left: Cell, right: Cell, scope: &Scope<'_>, is_largest: bool) -> Result<Cell, Reason> {
-    let (left, right) = (Number::of(left, scope.payload)?, Number::of(right, scope.payload)?);
+    let (left, right) = (Number::of(left, scope.inputs.payload)?, Number::of(right, scope.inputs.payload)?);
     let ordering = left.order(right);
     let takes_right = if is_largest { ordering.is_lt() } else { ordering.is_gt() };
     Ok(if takes_right { right } else { left }.cell())

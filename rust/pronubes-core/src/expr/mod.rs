@@ -24,7 +24,7 @@ pub use error::ExprError;
 pub use functions::{CallStyle, FUNCTIONS, Function};
 pub use lexical::{MAX_BYTES, MAX_NESTING, MAX_OPERATORS};
 pub use parse::ParseCache;
-pub use scope::Scope;
+pub use scope::{Inputs, Scope};
 pub use syntax::{Comparison, Constant, Operator};
 pub use tree::{MetaField, Pattern, Tree, Type};
 
@@ -40,7 +40,7 @@ pub type Vars = BTreeMap<String, serde_json::Value>;
 /// # Examples
 ///
 /// ```
-/// use pronubes_core::expr::{ExprCompiler, ParseCache, Scope, Vars};
+/// use pronubes_core::expr::{ExprCompiler, Inputs, ParseCache, Vars};
 /// use pronubes_core::message::Meta;
 /// use pronubes_core::payload::{Cell, Literals, PathSetBuilder, TextArena};
 ///
@@ -56,11 +56,11 @@ pub type Vars = BTreeMap<String, serde_json::Value>;
 /// let hot = compiler.compile("payload.value * 1.8 + 32 > vars.limit").unwrap();
 ///
 /// let mut text = TextArena::default();
-/// let mut scope = Scope {
+/// let inputs = Inputs {
 ///     payload: b"", topic: "a/t1", captures: &[], meta: &Meta::default(), source: "plc",
-///     key: Cell::Missing, cells: &[Cell::Int(30)], literals: &literals, text: &mut text,
+///     key: Cell::Missing, literals: &literals,
 /// };
-/// assert_eq!(hot.eval_bool(&mut scope), Ok(true));
+/// assert_eq!(hot.eval_bool(&mut inputs.scope(&[Cell::Int(30)], &mut text)), Ok(true));
 /// ```
 #[derive(Debug)]
 pub struct ExprCompiler<'a> {

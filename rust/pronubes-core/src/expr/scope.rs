@@ -4,9 +4,9 @@ use crate::message::Meta;
 use crate::payload::{Cell, Kind, Literals, SlotId, Span, TextArena};
 use crate::reason::Reason;
 
-/// What an expression sees of one message, and where it puts the text it makes.
-#[derive(Debug)]
-pub struct Scope<'a> {
+/// What is the same for all expressions and steps that see one payload of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
     /// The payload that the raw cells point into.
     pub payload: &'a [u8],
     /// The topic.
@@ -19,10 +19,28 @@ pub struct Scope<'a> {
     pub source: &'a str,
     /// `key`: the member that an `explode` step takes apart, [`Cell::Missing`] elsewhere.
     pub key: Cell,
-    /// The present values of the paths.
-    pub cells: &'a [Cell],
     /// The constants of the plan.
     pub literals: &'a Literals,
+}
+
+impl<'a> Inputs<'a> {
+    /// What an expression sees while the fields have these values.
+    #[inline]
+    pub fn scope<'s>(&'s self, cells: &'s [Cell], text: &'s mut TextArena) -> Scope<'s>
+    where
+        'a: 's,
+    {
+        Scope { inputs: self, cells, text }
+    }
+}
+
+/// What an expression sees of one message, and where it puts the text it makes.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    /// All but the fields.
+    pub inputs: &'a Inputs<'a>,
+    /// The present values of the paths.
+    pub cells: &'a [Cell],
     /// Text made while this message is handled.
     pub text: &'a mut TextArena,
 }
@@ -40,11 +58,11 @@ impl<'a> Scope<'a> {
     pub(super) fn bytes(&self, cell: Cell) -> &[u8] {
         match cell {
             Cell::Raw(raw) if raw.kind == Kind::Text => {
-                Span { start: raw.start + 1, end: raw.end.saturating_sub(1) }.of(self.payload)
+                Span { start: raw.start + 1, end: raw.end.saturating_sub(1) }.of(self.inputs.payload)
             }
             Cell::Text(span) => self.text.get(span).as_bytes(),
-            Cell::Topic(span) => span.of_str(self.topic).as_bytes(),
-            Cell::Literal(id) => self.literals.text(id).as_bytes(),
+            Cell::Topic(span) => span.of_str(self.inputs.topic).as_bytes(),
+            Cell::Literal(id) => self.inputs.literals.text(id).as_bytes(),
             _ => b"",
         }
     }

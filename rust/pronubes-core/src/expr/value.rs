@@ -165,7 +165,7 @@ pub(super) const fn truth(cell: Cell) -> Result<bool, Reason> {
 #[inline]
 pub(super) fn double(cell: Cell, payload: &[u8]) -> Result<f64, Reason> {
     match cell {
-        Cell::Raw(raw) if raw.kind == Kind::Decimal => number::parse_f64(raw.span().of(payload)),
+        Cell::Raw(raw) if raw.kind == Kind::Decimal => number::read_f64(payload, raw),
         other => Number::of(other, payload).map(Number::to_f64),
     }
 }
@@ -221,7 +221,7 @@ pub(super) fn settled(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason>
 
 #[cold]
 fn decoded(raw: Raw, scope: &mut Scope<'_>) -> Cell {
-    Cell::Text(text::decode(scope.payload, raw, scope.text))
+    Cell::Text(text::decode(scope.inputs.payload, raw, scope.text))
 }
 
 /// Whether a comparison holds between two cells.
@@ -229,7 +229,7 @@ pub(super) fn compare(comparison: Comparison, left: Cell, right: Cell, scope: &m
     let kinds = (kind_of(left)?, kind_of(right)?);
     let ordering = match kinds {
         (ValueKind::Number, ValueKind::Number) => {
-            Number::of(left, scope.payload)?.order(Number::of(right, scope.payload)?)
+            Number::of(left, scope.inputs.payload)?.order(Number::of(right, scope.inputs.payload)?)
         }
         (ValueKind::Text, ValueKind::Text) => {
             let (left, right) = (settled(left, scope)?, settled(right, scope)?);
@@ -314,10 +314,11 @@ pub(super) fn joined(left: Cell, right: Cell, scope: &mut Scope<'_>) -> Result<C
 pub(super) fn push(cell: Cell, scope: &mut Scope<'_>) -> Result<(), Reason> {
     match cell {
         Cell::Text(span) => scope.text.push_again(span),
-        Cell::Topic(span) => scope.text.push_str(span.of_str(scope.topic)),
-        Cell::Literal(id) => scope.text.push_str(scope.literals.text(id)),
+        Cell::Topic(span) => scope.text.push_str(span.of_str(scope.inputs.topic)),
+        Cell::Literal(id) => scope.text.push_str(scope.inputs.literals.text(id)),
         Cell::Raw(raw) => {
-            let text = crate::payload::Span { start: raw.start + 1, end: raw.end.saturating_sub(1) }.of(scope.payload);
+            let text =
+                crate::payload::Span { start: raw.start + 1, end: raw.end.saturating_sub(1) }.of(scope.inputs.payload);
             scope.text.push_str(std::str::from_utf8(text).map_err(|_| Reason::InvalidUtf8)?);
         }
         other => return Err(no_value(other)),
@@ -331,7 +332,7 @@ pub(super) fn sum(left: Cell, right: Cell, scope: &mut Scope<'_>) -> Result<Cell
     match (kind_of(left)?, kind_of(right)?) {
         (ValueKind::Text, ValueKind::Text) => joined(left, right, scope),
         _ => {
-            let (left, right) = (Number::of(left, scope.payload)?, Number::of(right, scope.payload)?);
+            let (left, right) = (Number::of(left, scope.inputs.payload)?, Number::of(right, scope.inputs.payload)?);
             arithmetic(Operator::Add, left, right).map(Number::cell)
         }
     }

@@ -138,9 +138,16 @@ fn encoding_fault(payload: &[u8], fault: Fault) -> Fault {
 
 /// A range of a payload; payloads are bounded by a `u32` in [`Limits`].
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "no payload is longer than `Limits::payload_bytes`, a u32")]
 pub(super) fn raw(start: usize, end: usize, kind: Kind) -> Raw {
-    Raw { start: start as u32, end: end as u32, kind }
+    let Span { start, end } = span(start, end);
+    Raw { start, end, kind }
+}
+
+/// The same without a kind.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "no payload is longer than `Limits::payload_bytes`, a u32")]
+pub(super) fn span(start: usize, end: usize) -> Span {
+    Span { start: start as u32, end: end as u32 }
 }
 
 #[inline(always)]
@@ -203,8 +210,13 @@ impl<'a> Walk<'a> {
             if token != b'"' {
                 return self.cursor.unexpected();
             }
-            let key = self.cursor.key()?;
-            let child = node.find(&key, &mut expected);
+            let (child, key, key_escaped) = match self.cursor.expected_key(node, &mut expected) {
+                Some((child, span)) => (Some(child), span, false),
+                None => {
+                    let key = self.cursor.key()?;
+                    (node.find(&key, &mut expected), key.span(), key.is_escaped)
+                }
+            };
             let start = self.cursor.at();
             let kind = match child.and_then(Child::node) {
                 None => self.cursor.value(depth + 1)?,
@@ -216,8 +228,7 @@ impl<'a> Walk<'a> {
                 fill(self.cells, slot, value);
             }
             if TOP {
-                let key_span = raw(key.start, key.start + key.length, kind).span();
-                self.tape.push(Field { key: key_span, key_escaped: key.is_escaped, value, slot });
+                self.tape.push(Field { key, key_escaped, value, slot });
             }
             token = self.cursor.token();
             self.cursor.advance();

@@ -7,9 +7,10 @@
 //! UTF-8 is checked once per payload, after the walk, and only if a string held a byte above ASCII: outside of strings
 //! such a byte is refused anyway.
 
-use super::cell::Kind;
+use super::cell::{Kind, Span};
+use super::json;
 use super::limits::{Fault, Limits};
-use super::path_set::Key;
+use super::path_set::{Child, Key, Node};
 use super::swar;
 use crate::Reason;
 
@@ -99,6 +100,19 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(super) fn check_depth(&self, depth: usize) -> Result<(), Fault> {
         if depth >= self.depth_limit { Err(self.fault(Reason::TooDeep)) } else { Ok(()) }
+    }
+
+    /// A key that `node` expects, with its colon; leaves the cursor at the value. Nothing has happened where there is none.
+    #[inline(always)]
+    pub(super) fn expected_key<'n>(&mut self, node: &'n Node, expected: &mut usize) -> Option<(&'n Child, Span)> {
+        let start = self.at + 1;
+        let (child, length) = node.find_expected(self.bytes, start, expected)?;
+        if length > self.text_limit {
+            return None;
+        }
+        self.at = start + length;
+        self.token();
+        Some((child, json::span(start, start + length - 2)))
     }
 
     /// A key and its colon; leaves the cursor at the value.

@@ -9,6 +9,8 @@
 use super::cell::{Cell, Kind, Raw};
 use super::lex::Cursor;
 use super::limits::Limits;
+use super::swar;
+use super::write::push_run;
 use crate::Reason;
 
 /// Integers up to here are exact as `f64`.
@@ -41,10 +43,53 @@ pub fn read(payload: &[u8], raw: Raw) -> Result<Cell, Reason> {
 pub fn read_f64(payload: &[u8], raw: Raw) -> Result<f64, Reason> {
     match raw.kind {
         // Adding zero makes `-0` the integer that it is.
-        Kind::Integer => parse_f64(raw.span().of(payload)).map(|value| value + 0.0),
-        Kind::Decimal => parse_f64(raw.span().of(payload)),
+        Kind::Integer => scanned_f64(payload, raw).map(|value| value + 0.0),
+        Kind::Decimal => scanned_f64(payload, raw),
         _ => Err(Reason::WrongType),
     }
+}
+
+#[inline]
+fn scanned_f64(payload: &[u8], raw: Raw) -> Result<f64, Reason> {
+    match short_f64(payload, raw) {
+        Some(value) => Ok(value),
+        None => long_f64(raw.span().of(payload)),
+    }
+}
+
+#[inline(never)]
+fn long_f64(text: &[u8]) -> Result<f64, Reason> {
+    parse_f64(text)
+}
+
+/// The same for digits with at most one point among them, eight bytes in all beside the sign: a word holds them.
+#[inline]
+fn short_f64(payload: &[u8], raw: Raw) -> Option<f64> {
+    let (mut start, mut length) = (raw.start as usize, raw.span().len());
+    let is_negative = payload.get(start) == Some(&b'-');
+    if is_negative {
+        (start, length) = (start + 1, length - 1);
+    }
+    let mut word = swar::load_padded(payload, start);
+    if !(1..=8).contains(&length) {
+        return None;
+    }
+    let mut decimals = 0;
+    if raw.kind == Kind::Decimal {
+        let point = Some(swar::first_mark(swar::non_digits(word)?)).filter(|point| *point > 0)?;
+        word = swar::without_byte(word, point);
+        length -= 1;
+        decimals = length.checked_sub(point)?;
+        // What is no digit here, or stands for the point, belongs to an exponent.
+        if swar::non_digits(word).is_some_and(|marks| swar::first_mark(marks) < length)
+            || payload.get(start + point) != Some(&b'.')
+        {
+            return None;
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "eight digits are exact")]
+    let value = swar::decimal(word, length) as f64 / POWERS.get(decimals)?;
+    Some(if is_negative { -value } else { value })
 }
 
 /// Whether some text is a JSON number, and which kind: [`Kind::Integer`] or [`Kind::Decimal`]. For text from outside of
@@ -183,8 +228,49 @@ pub fn write_f64(out: &mut Vec<u8>, value: f64) -> Result<(), Reason> {
     if !value.is_finite() {
         return Err(Reason::NotFinite);
     }
-    out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+    if !write_short(out, value) {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+    }
     Ok(())
+}
+
+/// Appends a double that three digits behind the point say exactly, as most scaled measurements are; tells whether it did.
+///
+/// `thousandths / 1000` is one correctly rounded division, so where it gives the value back, that is what a reader
+/// makes of the text too. Two numbers of so few digits are never the same double, so without zeros at its end the text
+/// is the shortest.
+#[inline]
+fn write_short(out: &mut Vec<u8>, value: f64) -> bool {
+    const POINT: usize = 8;
+    let size = value.abs();
+    if size >= 1e6 {
+        return false;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is below 10^9 and not negative")]
+    let thousandths = (size * 1e3 + 0.5) as u32;
+    if f64::from(thousandths) / 1e3 != size {
+        return false;
+    }
+    let (mut whole, fraction) = (thousandths / 1000, thousandths % 1000);
+    let digit = |number: u32| b'0' + (number % 10) as u8;
+    let mut text = [0; 32];
+    text[POINT..POINT + 4].copy_from_slice(&[b'.', digit(fraction / 100), digit(fraction / 10), digit(fraction)]);
+    let mut start = POINT;
+    loop {
+        start -= 1;
+        text[start] = digit(whole);
+        whole /= 10;
+        if whole == 0 {
+            break;
+        }
+    }
+    if value.is_sign_negative() {
+        start -= 1;
+        text[start] = b'-';
+    }
+    let zeros = if fraction % 100 == 0 { 2 } else { usize::from(fraction % 10 == 0) };
+    push_run(out, &text, start, POINT + 4 - zeros);
+    true
 }
 
 /// Appends an integer.

@@ -1,10 +1,12 @@
 //! Path sets: the paths that a route touches, as a trie that the scanner walks beside the payload.
 //!
-//! Keys are compared by length and first eight bytes, starting at the key that is expected next, because the publishers
-//! of one topic repeat their field order: a hit costs two comparisons. A large object in the set is searched by
-//! bisection, so that a hostile payload with many keys stays cheap.
+//! The key that is expected next is compared with the payload before anybody knows where the payload's key ends, because
+//! the publishers of one topic repeat their field order and spelling: a hit costs a word or two. All other keys are
+//! compared by length and first eight bytes; a large object in the set is searched by bisection, so that a hostile
+//! payload with many keys stays cheap.
 
-use super::cell::SlotId;
+use super::cell::{SlotId, Span};
+use super::json;
 use super::path::{FieldPath, array_index};
 use super::swar;
 use super::text;
@@ -193,14 +195,24 @@ pub(super) struct Node {
 /// A key below a node.
 #[derive(Clone, Debug)]
 pub(super) struct Child {
+    written: Written,
     prefix: u64,
-    /// The last eight bytes, as a word.
-    suffix: u64,
     length: usize,
     slot: Option<SlotId>,
     node: Option<u16>,
     index: Option<u32>,
     key: Box<[u8]>,
+}
+
+/// A key with its closing quote and colon, as publishers write it; compared word by word.
+#[derive(Clone, Debug)]
+struct Written {
+    first: u64,
+    /// Which bits of `first` count.
+    mask: u64,
+    /// The last eight bytes, where there are more than eight.
+    last: u64,
+    text: Box<[u8]>,
 }
 
 /// A key as it stands in a payload.
@@ -218,6 +230,12 @@ pub(super) struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
+    /// Where it stands, without quotes.
+    #[inline(always)]
+    pub(super) fn span(&self) -> Span {
+        json::span(self.start, self.start + self.length)
+    }
+
     /// Its text without quotes.
     fn text(&self) -> &'a [u8] {
         self.bytes.get(self.start..self.start + self.length).unwrap_or_default()
@@ -229,22 +247,25 @@ impl Node {
         self.children.get(at as usize)
     }
 
-    /// The child of a key; `expected` says where to look first and is moved on.
+    /// The child whose key stands at `start`, with its quote and colon, if it is the one expected next or the one after it;
+    /// and how long that text is. Most keys of most messages are found here; all others are for [`Node::find`].
+    #[inline(always)]
+    pub(super) fn find_expected(&self, bytes: &[u8], start: usize, expected: &mut usize) -> Option<(&Child, usize)> {
+        let word = swar::load_padded(bytes, start);
+        // A name that only a step brings (`rename`, `set`) stands between those that the payload has.
+        for at in [*expected, *expected + 1] {
+            let child = self.children.get(at)?;
+            if child.written.stands_at(bytes, start, word) {
+                *expected = at + 1;
+                return Some((child, child.written.text.len()));
+            }
+        }
+        None
+    }
+
+    /// The child of a key that is not expected; moves `expected` behind it.
     #[inline(always)]
     pub(super) fn find(&self, key: &Key<'_>, expected: &mut usize) -> Option<&Child> {
-        if let Some(child) = self.children.get(*expected)
-            && child.is(key)
-        {
-            *expected += 1;
-            return Some(child);
-        }
-        // A name that only a step brings (`rename`, `set`) stands between those that the payload has.
-        if let Some(child) = self.children.get(*expected + 1)
-            && child.is(key)
-        {
-            *expected += 2;
-            return Some(child);
-        }
         if self.lengths & length_bit(key.length) == 0 && !key.is_escaped {
             return None;
         }
@@ -269,12 +290,39 @@ impl Node {
     }
 }
 
+impl Written {
+    fn new(key: &str) -> Self {
+        let mut text = Vec::new();
+        text::write(&mut text, key);
+        text.push(b':');
+        text.remove(0);
+        let is_plain = text.len() == key.len() + 2;
+        // A key with escapes can be written in many ways: no word is 1 under an empty mask.
+        let (first, mask) =
+            if is_plain { (swar::load_padded(&text, 0), swar::low_bytes(u64::MAX, text.len())) } else { (1, 0) };
+        Self { first, mask, last: swar::load_padded(&text, text.len().saturating_sub(8)), text: text.into() }
+    }
+
+    /// Whether it stands at `start`, where `word` is what comes first.
+    #[inline(always)]
+    fn stands_at(&self, bytes: &[u8], start: usize, word: u64) -> bool {
+        word & self.mask == self.first && (self.text.len() <= 8 || self.goes_on(bytes, start))
+    }
+
+    /// The rest of a long key: its last eight bytes first, since the names of tags mostly differ at their ends.
+    #[inline(always)]
+    fn goes_on(&self, bytes: &[u8], start: usize) -> bool {
+        swar::load_padded(bytes, start + self.text.len() - 8) == self.last
+            && (self.text.len() <= 16 || bytes.get(start..start + self.text.len()) == Some(&*self.text))
+    }
+}
+
 impl Child {
     fn new(key: &str) -> Self {
         let bytes = key.as_bytes();
         Self {
+            written: Written::new(key),
             prefix: swar::load_padded(bytes, 0),
-            suffix: swar::load_padded(bytes, bytes.len().saturating_sub(8)),
             length: bytes.len(),
             slot: None,
             node: None,
@@ -283,19 +331,11 @@ impl Child {
         }
     }
 
-    #[inline(always)]
     fn is(&self, key: &Key<'_>) -> bool {
         self.prefix == key.prefix
             && self.length == key.length
             && !key.is_escaped
-            && (key.length <= 8 || self.is_long(key.bytes, key.start, key.length))
-    }
-
-    /// The rest of a long key: its last eight bytes first, since the names of tags mostly differ at their ends.
-    #[inline(never)]
-    fn is_long(&self, bytes: &[u8], start: usize, length: usize) -> bool {
-        swar::load_padded(bytes, start + length - 8) == self.suffix
-            && (length <= 16 || bytes.get(start..start + length) == Some(&*self.key))
+            && (key.length <= 8 || key.text() == &*self.key)
     }
 
     fn order(&self) -> (usize, u64, &[u8]) {

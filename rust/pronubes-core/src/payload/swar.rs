@@ -76,6 +76,26 @@ pub(super) fn low_bytes(word: u64, count: usize) -> u64 {
     if count >= 8 { word } else { word & ((1 << (8 * count)) - 1) }
 }
 
+/// The bytes without the one at `place` (below 8); those behind it move down.
+#[inline(always)]
+pub(super) fn without_byte(word: u64, place: usize) -> u64 {
+    let below = (1 << (8 * (place & 7))) - 1;
+    (word & below) | (word >> 8 & !below)
+}
+
+/// The number that the first `count` bytes (1 to 8), digits all, say in decimal.
+#[inline(always)]
+pub(super) fn decimal(word: u64, count: usize) -> u64 {
+    const PAIRS: u64 = 0x0000_00ff_0000_00ff;
+    // Digits move to the upper end; the zero bytes that follow below count as leading zeros.
+    let digits = (word << (64 - 8 * (count & 15))) & (0x0f * ONES);
+    // Neighbours become pairs, pairs fours, fours the number: each time all at once.
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let high = (pairs & PAIRS).wrapping_mul(100 + (1_000_000 << 32));
+    let low = (pairs >> 16 & PAIRS).wrapping_mul(1 + (10_000 << 32));
+    high.wrapping_add(low) >> 32
+}
+
 /// Whether any byte has its high bit set.
 #[inline(always)]
 pub(super) fn has_non_ascii(word: u64) -> bool {
@@ -106,6 +126,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn digits_become_a_number() {
+        for number in [0, 7, 10, 99, 12_345, 10_000_001, 98_765_432_u64] {
+            let text = number.to_string();
+            for padding in ["", "x", "}   "] {
+                let word = load_padded(&[text.as_bytes(), padding.as_bytes()].concat(), 0);
+                assert_eq!(decimal(word, text.len()), number);
+            }
+        }
+        let word = u64::from_le_bytes(*b"1234.678");
+        assert_eq!(without_byte(word, 4).to_le_bytes(), *b"1234678\0");
+        assert_eq!(without_byte(word, 0).to_le_bytes(), *b"234.678\0");
+        assert_eq!(without_byte(word, 7).to_le_bytes(), *b"1234.67\0");
     }
 
     #[test]

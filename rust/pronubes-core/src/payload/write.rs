@@ -12,6 +12,22 @@ use super::cell::{Raw, Span};
 use super::json::Field;
 use super::text;
 
+/// Appends `source[start..end]`; nothing where that lies outside of the source.
+///
+/// Most runs are short, and a block of a fixed size takes two instructions where any other length takes a call.
+#[inline]
+pub(super) fn push_run(out: &mut Vec<u8>, source: &[u8], start: usize, end: usize) {
+    const BLOCK: usize = 16;
+    match source.get(start..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
+        Some(block) if end >= start && end - start <= BLOCK => {
+            let length = out.len() + end - start;
+            out.extend_from_slice(block);
+            out.truncate(length);
+        }
+        _ => out.extend_from_slice(source.get(start..end).unwrap_or_default()),
+    }
+}
+
 /// Writes one object: call [`keep`](Self::keep), [`rename`](Self::rename), [`replace`](Self::replace) or
 /// [`drop_field`](Self::drop_field) once per field of the tape, in its order, then [`append`](Self::append), then
 /// [`finish`](Self::finish). Of neighbours that stay as they are it is enough to keep the last.
@@ -143,8 +159,7 @@ impl<'a> ObjectWriter<'a> {
 
     #[inline]
     fn copy_up_to(&mut self, end: u32) {
-        let run = Span { start: self.run.start, end };
-        self.out.extend_from_slice(run.of(self.payload));
+        push_run(self.out, self.payload, self.run.start as usize, end as usize);
     }
 
     #[inline]

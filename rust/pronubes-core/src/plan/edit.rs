@@ -8,8 +8,9 @@
 //! path, to the byte.
 
 use super::stage::{Narrowed, ScanPlan, Step};
-use super::{About, Failure, Inputs};
+use super::{About, Failure};
 use crate::Reason;
+use crate::expr::{Expr, Inputs};
 use crate::payload::{Cell, Field as TapeField, Kind, Literals, ObjectWriter, Scan, SlotId, TextArena, number, text};
 use crate::transform::{Field, Op, ValueOp, bits_of};
 
@@ -40,15 +41,28 @@ fn failure<'p>(step: &'p Step, plan: &'p ScanPlan, (reason, at): Fault) -> Failu
     Failure::step(step.number, reason, about.unwrap_or(About::Nothing))
 }
 
+/// Where the field of a slot stands, and who stands where it stood in the payload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// The place of that slot, or, from the number of slots on, one among the appended.
+    place: u16,
+    occupant: u16,
+}
+
+impl Standing {
+    /// As a payload comes: each field stands at its own place.
+    pub(crate) fn at_first(slot: u16) -> Self {
+        Self { place: slot, occupant: slot }
+    }
+}
+
 /// The present state of a payload that is being edited.
 #[derive(Debug, Default)]
 pub(crate) struct EditState {
     /// The present values, by slot.
     pub(crate) cells: Vec<Cell>,
-    /// Where the field of a slot stands: at the place of that slot, or, from `cells.len()` on, among the appended.
-    places: Vec<u16>,
-    /// Who stands at the place of a slot.
-    occupants: Vec<u16>,
+    /// By slot, where its field stands and who stands at its place.
+    standings: Vec<Standing>,
     /// Who stands behind the last field.
     appended: Vec<u16>,
     /// Whether fields without a slot are dropped.
@@ -59,20 +73,33 @@ pub(crate) struct EditState {
 impl EditState {
     /// Begins with a payload as it was scanned.
     #[inline]
-    pub(crate) fn begin(&mut self, scan: &Scan) {
+    pub(crate) fn begin(&mut self, scan: &Scan, plan: &ScanPlan) {
         self.cells.clear();
         self.cells.extend_from_slice(&scan.cells);
-        let count = u16::try_from(scan.cells.len()).unwrap_or(NONE);
-        self.places.clear();
-        self.places.extend(0..count);
-        self.occupants.clear();
-        self.occupants.extend(0..count);
+        self.standings.clear();
+        self.standings.extend_from_slice(&plan.standings);
         self.appended.clear();
         self.drops_others = false;
     }
 
-    /// Does one step, if its condition holds; tells whether it did.
-    pub(crate) fn step<'p>(
+    /// Does some steps, each if its condition holds; tells whether the last one was done.
+    pub(crate) fn run<'p>(
+        &mut self,
+        steps: &'p [Step],
+        plan: &'p ScanPlan,
+        root: Kind,
+        inputs: &Inputs<'_>,
+        text: &mut TextArena,
+    ) -> Result<bool, Failure<'p>> {
+        let mut is_done = false;
+        for step in steps {
+            is_done = self.step(step, plan, root, inputs, text)?;
+        }
+        Ok(is_done)
+    }
+
+    #[inline(always)]
+    fn step<'p>(
         &mut self,
         step: &'p Step,
         plan: &'p ScanPlan,
@@ -95,6 +122,7 @@ impl EditState {
         }
     }
 
+    #[inline(always)]
     fn apply(&mut self, op: &Op, plan: &ScanPlan, inputs: &Inputs<'_>, text: &mut TextArena) -> Result<(), Fault> {
         match op {
             Op::Keep(fields) => self.keep(fields, plan),
@@ -107,32 +135,48 @@ impl EditState {
             }
             Op::Rename(pairs) => self.rename(pairs, plan),
             Op::Set(values) => values.iter().try_for_each(|(field, cell)| self.write(field, *cell, plan)),
-            Op::Compute(expressions) => {
-                self.moved.clear();
-                for (index, (field, expression)) in (0..).zip(expressions) {
-                    let value = expression.eval(&mut inputs.scope(&self.cells, text));
-                    let value = value.map_err(|reason| (reason, At::Expression(index)))?;
-                    self.moved.push((field.slot.0, value));
-                }
-                for (index, (field, _)) in expressions.iter().enumerate() {
-                    self.write(field, self.moved[index].1, plan)?;
-                }
-                Ok(())
-            }
+            Op::Compute(expressions) => self.compute(expressions, plan, inputs, text),
             Op::Value { field, into, op } => {
                 let cell = self.cell(field.slot);
-                let reads = !matches!(op, ValueOp::Timestamp(timestamp) if !timestamp.reads());
-                let value = op.apply(if reads { cell } else { Cell::Missing }, &mut inputs.scope(&self.cells, text));
+                let value = match op {
+                    ValueOp::Scale(scale) => scale.apply(cell, inputs.payload),
+                    ValueOp::Timestamp(timestamp) if !timestamp.reads() => {
+                        op.apply(Cell::Missing, &mut inputs.scope(&self.cells, text))
+                    }
+                    _ => op.apply(cell, &mut inputs.scope(&self.cells, text)),
+                };
                 self.write(into, value.map_err(|reason| (reason, At::Field(field.slot)))?, plan)
             }
-            Op::Bits { field, bits } => {
-                let value = bits_of(self.cell(field.slot), &inputs.scope(&self.cells, text));
-                let value = value.map_err(|reason| (reason, At::Field(field.slot)))?;
-                bits.iter().try_for_each(|(bit, into)| self.write(into, Cell::Bool(value >> bit & 1 == 1), plan))
-            }
+            Op::Bits { field, bits } => self.bits(field, bits, plan, inputs),
             // `choice.rs` sends these to the general path.
             Op::Flatten { .. } | Op::Nest { .. } => Err((Reason::WrongType, At::Nothing)),
         }
+    }
+
+    #[inline(never)]
+    fn compute(
+        &mut self,
+        expressions: &[(Field, Expr)],
+        plan: &ScanPlan,
+        inputs: &Inputs<'_>,
+        text: &mut TextArena,
+    ) -> Result<(), Fault> {
+        self.moved.clear();
+        for (index, (field, expression)) in (0..).zip(expressions) {
+            let value = expression.eval(&mut inputs.scope(&self.cells, text));
+            let value = value.map_err(|reason| (reason, At::Expression(index)))?;
+            self.moved.push((field.slot.0, value));
+        }
+        for (index, (field, _)) in expressions.iter().enumerate() {
+            self.write(field, self.moved[index].1, plan)?;
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn bits(&mut self, field: &Field, bits: &[(u8, Field)], plan: &ScanPlan, inputs: &Inputs<'_>) -> Result<(), Fault> {
+        let value = bits_of(self.cell(field.slot), inputs.payload).map_err(|reason| (reason, At::Field(field.slot)))?;
+        bits.iter().try_for_each(|(bit, into)| self.write(into, Cell::Bool(value >> bit & 1 == 1), plan))
     }
 
     #[inline]
@@ -152,12 +196,17 @@ impl EditState {
     /// Who stands at the place of `slot` leaves it.
     #[inline]
     fn leave(&mut self, slot: SlotId) -> u16 {
-        let place = self.places[usize::from(slot.0)];
-        match usize::from(place).checked_sub(self.cells.len()) {
-            None => self.occupants[usize::from(place)] = NONE,
-            Some(index) => self.appended[index] = NONE,
-        }
+        let place = self.standings[usize::from(slot.0)].place;
+        self.occupy(place, NONE);
         place
+    }
+
+    #[inline]
+    fn occupy(&mut self, place: u16, slot: u16) {
+        match self.standings.get_mut(usize::from(place)) {
+            Some(standing) => standing.occupant = slot,
+            None => self.appended[usize::from(place) - self.standings.len()] = slot,
+        }
     }
 
     #[inline]
@@ -180,10 +229,10 @@ impl EditState {
     fn append(&mut self, slot: SlotId) {
         let place = self.cells.len() + self.appended.len();
         self.appended.push(slot.0);
-        self.places[usize::from(slot.0)] = u16::try_from(place).unwrap_or(NONE);
+        self.standings[usize::from(slot.0)].place = u16::try_from(place).unwrap_or(NONE);
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, field: &Field, value: Cell, plan: &ScanPlan) -> Result<(), Fault> {
         self.check_single(field)?;
         if matches!(self.cell(field.slot), Cell::Missing) {
@@ -220,15 +269,13 @@ impl EditState {
                 self.append(to.slot);
                 continue;
             }
-            self.places[usize::from(to.slot.0)] = place;
-            match usize::from(place).checked_sub(self.cells.len()) {
-                None => self.occupants[usize::from(place)] = to.slot.0,
-                Some(index) => self.appended[index] = to.slot.0,
-            }
+            self.standings[usize::from(to.slot.0)].place = place;
+            self.occupy(place, to.slot.0);
         }
         Ok(())
     }
 
+    #[inline(never)]
     fn keep(&mut self, fields: &[Field], plan: &ScanPlan) -> Result<(), Fault> {
         self.drops_others = true;
         fields.iter().try_for_each(|field| self.check_single(field))?;
@@ -290,7 +337,7 @@ impl EditState {
 
     #[inline]
     fn write_place(&self, place: SlotId, field: &TapeField, values: &Values<'_>, writer: &mut ObjectWriter<'_>) {
-        let occupant = self.occupants[usize::from(place.0)];
+        let occupant = self.standings[usize::from(place.0)].occupant;
         if occupant == NONE {
             return writer.drop_field(field);
         }
@@ -334,7 +381,7 @@ impl Values<'_> {
         self.members(object).next().is_none()
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(&self, slot: SlotId, out: &mut Vec<u8>) {
         match self.cells[usize::from(slot.0)] {
             Cell::Composite => self.write_narrowed(slot, out),
@@ -343,6 +390,7 @@ impl Values<'_> {
     }
 
     /// The members that stay, in the order of the payload.
+    #[inline(never)]
     fn write_narrowed(&self, object: SlotId, out: &mut Vec<u8>) {
         let start_of = |slot: SlotId| match self.cells[usize::from(slot.0)] {
             Cell::Raw(raw) => raw.start,

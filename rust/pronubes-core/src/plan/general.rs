@@ -2,8 +2,9 @@
 
 use super::stage::{ScanPlan, Step};
 use super::tree::{Source, Tree};
-use super::{About, Failure, Inputs};
+use super::{About, Failure};
 use crate::Reason;
+use crate::expr::Inputs;
 use crate::expr::{Expr, Tree as Part};
 use crate::payload::{Cell, FieldPath, Scan, TextArena};
 use crate::transform::{Field, Op, ValueOp, bits_of};
@@ -115,7 +116,7 @@ impl TreeState {
             }
             Op::Bits { field, bits } => {
                 let cell = self.tree.cell(&field.path, source);
-                let value = bits_of(cell, &inputs.scope(&self.cells, text)).map_err(about(&field.path))?;
+                let value = bits_of(cell, inputs.payload).map_err(about(&field.path))?;
                 bits.iter().try_for_each(|(bit, into)| {
                     self.tree.write(&into.path, Cell::Bool(value >> bit & 1 == 1), source).map_err(about(&into.path))
                 })

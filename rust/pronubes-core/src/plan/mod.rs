@@ -3,15 +3,15 @@
 mod choice;
 mod compile;
 pub(crate) mod edit;
+mod failure;
 mod general;
-mod inputs;
 mod route;
 pub(crate) mod stage;
 mod tree;
 
 pub(crate) use edit::EditState;
+pub(crate) use failure::{About, Failure};
 pub(crate) use general::TreeState;
-pub(crate) use inputs::{About, Failure, Inputs};
 pub(crate) use stage::{End, ScanId, ScanPlan, Stage, StageKind};
 
 use std::sync::Arc;

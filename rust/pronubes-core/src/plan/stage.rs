@@ -3,6 +3,7 @@
 //! A stage reads one payload with one scan, does its steps and hands one payload on. What follows is another stage that
 //! reads that payload anew; so every stage is of one simple kind, and a hook may give back any bytes.
 
+use super::edit::Standing;
 use crate::HookId;
 use crate::expr::Expr;
 use crate::payload::{FieldPath, PathSet, PathSetBuilder, SlotId, TooManyPaths, text};
@@ -74,6 +75,8 @@ pub(crate) enum End {
 pub(crate) struct ScanPlan {
     pub(crate) paths: PathSet,
     pub(crate) slots: Box<[SlotPlan]>,
+    /// Where the fields of the slots stand in every payload.
+    pub(crate) standings: Box<[Standing]>,
 }
 
 /// What is known about a slot at load.
@@ -91,7 +94,8 @@ impl ScanPlan {
     pub(crate) fn new(builder: PathSetBuilder) -> Result<Self, TooManyPaths> {
         let paths = builder.build()?;
         let slots = paths.paths().iter().map(|path| SlotPlan::new(path, paths.paths())).collect();
-        Ok(Self { paths, slots })
+        let standings = (0..).map(Standing::at_first).take(paths.len()).collect();
+        Ok(Self { paths, slots, standings })
     }
 
     pub(crate) fn slot(&self, slot: SlotId) -> &SlotPlan {

@@ -3,9 +3,10 @@
 use super::run::Run;
 use super::trace::Trace;
 use crate::Reason;
+use crate::expr::Inputs;
 use crate::outcome::{Emission, Outlet};
 use crate::payload::{Cell, Kind, Literals, Span, TextArena, number, text};
-use crate::plan::{About, Failure, Inputs, TargetName};
+use crate::plan::{About, Failure, TargetName};
 
 impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
     /// Emits a payload to all targets.

@@ -1,13 +1,16 @@
 //! One message through one route: stage by stage, depth first.
 
+use std::slice;
+
 use super::explode::Whole;
 use super::resolve::PackedNames;
 use super::trace::Trace;
 use super::work::{Level, Names, key_cell};
+use crate::expr::Inputs;
 use crate::matcher::RouteId;
 use crate::outcome::{HookCall, Outlet, ResumePoint};
 use crate::payload::{Cell, PathSet, Scan, Span, scan};
-use crate::plan::{About, End, Failure, Inputs, Plan, Route, ScanId, StageKind};
+use crate::plan::{About, End, Failure, Plan, Route, ScanId, StageKind};
 use crate::{HookId, Message, Reason};
 
 /// A message on its way through a route.
@@ -77,14 +80,17 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
             StageKind::Pass => (&level.scan.cells, payload),
             StageKind::Edit { narrowed } => {
                 let plan = self.plan.scan_plan(stage.scan.unwrap_or(ScanId(0)));
-                level.edit.begin(&level.scan);
-                for step in &stage.steps {
-                    let held = level.edit.step(step, plan, level.scan.root.kind, &inputs, &mut level.text)?;
-                    if T::IS_ON {
+                let root = level.scan.root.kind;
+                level.edit.begin(&level.scan, plan);
+                if T::IS_ON {
+                    for step in &stage.steps {
+                        let held = level.edit.run(slice::from_ref(step), plan, root, &inputs, &mut level.text)?;
                         level.out.clear();
                         level.edit.write_to(&level.scan, plan, narrowed, &inputs, &level.text, &mut level.out);
                         self.trace.step(step.number, held, &level.out);
                     }
+                } else {
+                    level.edit.run(&stage.steps, plan, root, &inputs, &mut level.text)?;
                 }
                 level.out.clear();
                 level.edit.write_to(&level.scan, plan, narrowed, &inputs, &level.text, &mut level.out);

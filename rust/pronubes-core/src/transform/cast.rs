@@ -70,7 +70,7 @@ fn to_int(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
             _ => Err(Reason::InvalidConversion),
         };
     }
-    match number_in(cell, scope)? {
+    match number_in(cell, scope.inputs.payload)? {
         Cell::Double(value) => whole(value.trunc()),
         integer => Ok(integer),
     }
@@ -99,7 +99,7 @@ fn to_double_cell(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
         number::kind_of(text.as_bytes()).ok_or(Reason::InvalidConversion)?;
         return number::parse_f64(text.as_bytes()).map(Cell::Double);
     }
-    double_in(cell, scope).map(Cell::Double)
+    double_in(cell, scope.inputs.payload).map(Cell::Double)
 }
 
 fn to_text(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
@@ -109,7 +109,7 @@ fn to_text(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
     let mark = scope.text.mark();
     match cell {
         Cell::Raw(raw) if matches!(raw.kind, Kind::Integer | Kind::Decimal | Kind::True | Kind::False) => {
-            let text = std::str::from_utf8(raw.span().of(scope.payload)).map_err(|_| Reason::InvalidUtf8)?;
+            let text = std::str::from_utf8(raw.span().of(scope.inputs.payload)).map_err(|_| Reason::InvalidUtf8)?;
             scope.text.push_str(text);
         }
         Cell::Bool(value) => scope.text.push_str(if value { "true" } else { "false" }),
@@ -132,7 +132,7 @@ fn to_bool(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
             _ => Err(Reason::InvalidConversion),
         };
     }
-    number_in(cell, scope).map(|number| Cell::Bool(to_double(number) != 0.0))
+    number_in(cell, scope.inputs.payload).map(|number| Cell::Bool(to_double(number) != 0.0))
 }
 
 pub(super) fn compile(arguments: &RawValue, context: &mut StepContext<'_, '_>) -> Option<Compiled> {

@@ -46,7 +46,7 @@ pub(crate) struct Clamp {
 
 impl Clamp {
     pub(super) fn apply(&self, cell: Cell, scope: &Scope<'_>) -> Result<Cell, Reason> {
-        let number = number_in(cell, scope)?;
+        let number = number_in(cell, scope.inputs.payload)?;
         let bound = match (self.min, self.max) {
             (Some(min), _) if is_less(number, min) => min,
             (_, Some(max)) if is_less(max, number) => max,

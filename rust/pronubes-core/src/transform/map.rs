@@ -79,7 +79,7 @@ impl Map {
         if matches!(cell, Cell::Null) || matches!(cell, Cell::Raw(raw) if raw.kind == Kind::Null) {
             return Ok(self.by_text.get("null").copied());
         }
-        match number_in(cell, scope)
+        match number_in(cell, scope.inputs.payload)
             .map_err(|reason| if reason == Reason::WrongType { not_wanted(cell) } else { reason })?
         {
             Cell::Int(value) => Ok(self.by_integer.get(&value).copied()),
@@ -96,8 +96,8 @@ fn integral(value: f64) -> Option<i64> {
 }
 
 /// The bits of an integer.
-pub(crate) fn bits_of(cell: Cell, scope: &Scope<'_>) -> Result<u64, Reason> {
-    match number_in(cell, scope)? {
+pub(crate) fn bits_of(cell: Cell, payload: &[u8]) -> Result<u64, Reason> {
+    match number_in(cell, payload)? {
         Cell::Int(value) => Ok(value.cast_unsigned()),
         Cell::UInt(value) => Ok(value),
         Cell::Double(value) => integral(value).map(i64::cast_unsigned).ok_or(Reason::WrongType),

@@ -47,7 +47,7 @@ pub(crate) struct Round {
 
 impl Round {
     pub(super) fn apply(&self, cell: Cell, scope: &Scope<'_>) -> Result<Cell, Reason> {
-        let Cell::Double(value) = number_in(cell, scope)? else {
+        let Cell::Double(value) = number_in(cell, scope.inputs.payload)? else {
             return Ok(cell);
         };
         let rounded = (value * self.power).round() / self.power;

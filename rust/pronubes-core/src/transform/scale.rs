@@ -7,7 +7,6 @@ use super::value::{double_in, finite, integer, number_in};
 use super::{Argument, Compiled, Example, Op, StepContext, StepDoc, ValueOp};
 use crate::Reason;
 use crate::error::SpecError;
-use crate::expr::Scope;
 use crate::payload::Cell;
 
 pub(super) const DOC: StepDoc = StepDoc {
@@ -48,9 +47,9 @@ pub(crate) struct Scale {
 
 impl Scale {
     #[inline]
-    pub(super) fn apply(&self, cell: Cell, scope: &Scope<'_>) -> Result<Cell, Reason> {
+    pub(crate) fn apply(&self, cell: Cell, payload: &[u8]) -> Result<Cell, Reason> {
         if let Some((factor, offset)) = self.whole {
-            let value = match number_in(cell, scope)? {
+            let value = match number_in(cell, payload)? {
                 Cell::Int(value) => i128::from(value),
                 Cell::UInt(value) => i128::from(value),
                 Cell::Double(value) => return finite(value * self.factor + self.offset),
@@ -58,7 +57,7 @@ impl Scale {
             };
             return integer(value * i128::from(factor) + i128::from(offset));
         }
-        finite(double_in(cell, scope)? * self.factor + self.offset)
+        finite(double_in(cell, payload)? * self.factor + self.offset)
     }
 }
 

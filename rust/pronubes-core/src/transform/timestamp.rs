@@ -90,8 +90,8 @@ impl Timestamp {
 
     pub(super) fn apply(&self, cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
         let ns = match self.from {
-            Format::Source => i128::from(scope.meta.source_ns.ok_or(Reason::MissingField)?),
-            Format::Received => i128::from(scope.meta.received_ns),
+            Format::Source => i128::from(scope.inputs.meta.source_ns.ok_or(Reason::MissingField)?),
+            Format::Received => i128::from(scope.inputs.meta.received_ns),
             Format::Iso8601 if is_text(cell) => time::parse(text_in(cell, scope)?).ok_or(Reason::InvalidTimestamp)?,
             Format::Iso8601 => return Err(not_wanted(cell)),
             unix => read_unix(cell, unix.unit(), scope)?,
@@ -114,11 +114,11 @@ fn read_unix(cell: Cell, unit: i128, scope: &mut Scope<'_>) -> Result<i128, Reas
     }
     if let Cell::Raw(raw) = cell
         && raw.kind == Kind::Decimal
-        && let Some(ns) = decimal(raw.span().of(scope.payload), unit)
+        && let Some(ns) = decimal(raw.span().of(scope.inputs.payload), unit)
     {
         return Ok(ns);
     }
-    match number_in(cell, scope)? {
+    match number_in(cell, scope.inputs.payload)? {
         Cell::Int(value) => Ok(i128::from(value) * unit),
         Cell::UInt(value) => Ok(i128::from(value) * unit),
         Cell::Double(value) => from_double(value, unit),

@@ -26,7 +26,7 @@ impl ValueOp {
     #[inline]
     pub(crate) fn apply(&self, cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
         match self {
-            Self::Scale(op) => op.apply(cell, scope),
+            Self::Scale(op) => op.apply(cell, scope.inputs.payload),
             Self::Cast(op) => op.apply(cell, scope),
             Self::Round(op) => op.apply(cell, scope),
             Self::Clamp(op) => op.apply(cell, scope),
@@ -38,9 +38,9 @@ impl ValueOp {
 
 /// The number in a cell: [`Cell::Int`], [`Cell::UInt`] or [`Cell::Double`].
 #[inline]
-pub(super) fn number_in(cell: Cell, scope: &Scope<'_>) -> Result<Cell, Reason> {
+pub(super) fn number_in(cell: Cell, payload: &[u8]) -> Result<Cell, Reason> {
     match cell {
-        Cell::Raw(raw) => number::read(scope.payload, raw),
+        Cell::Raw(raw) => number::read(payload, raw),
         Cell::Int(_) | Cell::UInt(_) | Cell::Double(_) => Ok(cell),
         other => Err(not_wanted(other)),
     }
@@ -48,11 +48,11 @@ pub(super) fn number_in(cell: Cell, scope: &Scope<'_>) -> Result<Cell, Reason> {
 
 /// The number in a cell as a double.
 #[inline]
-pub(super) fn double_in(cell: Cell, scope: &Scope<'_>) -> Result<f64, Reason> {
+pub(super) fn double_in(cell: Cell, payload: &[u8]) -> Result<f64, Reason> {
     match cell {
-        Cell::Raw(raw) => number::read_f64(scope.payload, raw),
+        Cell::Raw(raw) => number::read_f64(payload, raw),
         Cell::Double(value) => Ok(value),
-        other => number_in(other, scope).map(to_double),
+        other => number_in(other, payload).map(to_double),
     }
 }
 
@@ -85,15 +85,15 @@ pub(super) fn integer(value: i128) -> Result<Cell, Reason> {
 /// The text in a cell; escapes are decoded into the arena.
 pub(super) fn text_in<'s>(cell: Cell, scope: &'s mut Scope<'_>) -> Result<&'s str, Reason> {
     match cell {
-        Cell::Raw(raw) if raw.kind == Kind::Text => text::plain(scope.payload, raw).ok_or(Reason::InvalidUtf8),
+        Cell::Raw(raw) if raw.kind == Kind::Text => text::plain(scope.inputs.payload, raw).ok_or(Reason::InvalidUtf8),
         Cell::Raw(raw) if raw.kind == Kind::EscapedText => {
-            let span = text::decode(scope.payload, raw, scope.text);
+            let span = text::decode(scope.inputs.payload, raw, scope.text);
             Ok(scope.text.get(span))
         }
         Cell::Text(span) => Ok(scope.text.get(span)),
-        Cell::Topic(span) => Ok(span.of_str(scope.topic)),
-        Cell::Literal(id) if scope.literals.get(id).is_some_and(|literal| literal.kind == Kind::Text) => {
-            Ok(scope.literals.text(id))
+        Cell::Topic(span) => Ok(span.of_str(scope.inputs.topic)),
+        Cell::Literal(id) if scope.inputs.literals.get(id).is_some_and(|literal| literal.kind == Kind::Text) => {
+            Ok(scope.inputs.literals.text(id))
         }
         other => Err(not_wanted(other)),
     }

@@ -3,7 +3,7 @@
 //! only if the whole expression cannot do without it (`vars.n == 0 ? 0.0 : 1 / vars.n` is fine).
 
 use crate::expr::lower;
-use crate::expr::scope::Scope;
+use crate::expr::scope::Inputs;
 use crate::expr::syntax::Constant;
 use crate::expr::tree::Tree;
 use crate::message::Meta;
@@ -79,17 +79,16 @@ fn evaluate(tree: &Tree) -> Result<Constant, Reason> {
     let mut literals = Literals::default();
     let code = lower::lower(tree, &mut literals);
     let mut text = TextArena::default();
-    let mut scope = Scope {
+    let inputs = Inputs {
         payload: b"",
         topic: "",
         captures: &[],
         meta: &Meta::default(),
         source: "",
         key: Cell::Missing,
-        cells: &[],
         literals: &literals,
-        text: &mut text,
     };
+    let mut scope = inputs.scope(&[], &mut text);
     Ok(match code.eval(&mut scope)? {
         Cell::Null => Constant::Null,
         Cell::Bool(value) => Constant::Bool(value),

@@ -84,7 +84,7 @@ fn test(tree: &Tree, literals: &mut Literals) -> Test {
         Tree::Has(slot, _) => Test::Has(*slot),
         Tree::Compare(comparison, left, right) => comparison_test(*comparison, left, right, literals),
         Tree::And(_) | Tree::Or(_) => Test::Other(lower(tree, literals)),
-        Tree::HasSourceTime => Test::Other(Box::new(|scope| Ok(scope.meta.source_ns.is_some()))),
+        Tree::HasSourceTime => Test::Other(Box::new(|scope| Ok(scope.inputs.meta.source_ns.is_some()))),
         Tree::Not(part) => {
             let part = lower(part, literals);
             Test::Other(Box::new(move |scope| part(scope).map(|value| !value)))
@@ -144,11 +144,11 @@ fn number_test(scope: &Scope<'_>, slot: SlotId, comparison: Comparison, bound: N
     let cell = scope.cell(slot);
     // The common pair needs no exact order: a field with a point against a bound with one.
     if let (Cell::Raw(raw @ Raw { kind: Kind::Decimal, .. }), Number::Double(bound)) = (cell, bound) {
-        let value = number::parse_f64(raw.span().of(scope.payload))?;
+        let value = number::read_f64(scope.inputs.payload, raw)?;
         return Ok(comparison.holds(value.partial_cmp(&bound).unwrap_or(Ordering::Equal)));
     }
     if is_number(cell) {
-        return Ok(comparison.holds(Number::of(cell, scope.payload)?.order(bound)));
+        return Ok(comparison.holds(Number::of(cell, scope.inputs.payload)?.order(bound)));
     }
     unequal(cell, comparison)
 }
@@ -157,7 +157,7 @@ fn number_test(scope: &Scope<'_>, slot: SlotId, comparison: Comparison, bound: N
 fn text_test(scope: &mut Scope<'_>, slot: SlotId, is_equal: bool, text: &[u8]) -> Result<bool, Reason> {
     let cell = scope.cell(slot);
     if let Cell::Raw(Raw { kind: Kind::Text, start, end }) = cell {
-        let quoted = crate::payload::Span { start, end }.of(scope.payload);
+        let quoted = crate::payload::Span { start, end }.of(scope.inputs.payload);
         let same = quoted.len() == text.len() + 2 && quoted.get(1..=text.len()) == Some(text);
         return Ok(same == is_equal);
     }
@@ -202,7 +202,7 @@ fn membership(part: &Tree, constants: &[Constant], literals: &mut Literals) -> B
             ValueKind::Bool => bools.contains(&truth(cell)?),
             ValueKind::Number if numbers.is_empty() => false,
             ValueKind::Number => {
-                let number = Number::of(cell, scope.payload)?;
+                let number = Number::of(cell, scope.inputs.payload)?;
                 numbers.iter().any(|constant| number.order(*constant).is_eq())
             }
             ValueKind::Text => {

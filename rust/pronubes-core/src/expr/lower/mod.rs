@@ -59,14 +59,14 @@ pub(super) fn lower(tree: &Tree, literals: &mut Literals) -> Code {
             Code::Cell(Box::new(move |_| Err(reason)))
         }
         Tree::Slot(slot, _) => Code::Slot(*slot),
-        Tree::Key => Code::Cell(Box::new(|scope| present(scope.key))),
+        Tree::Key => Code::Cell(Box::new(|scope| present(scope.inputs.key))),
         Tree::Topic => Code::Cell(Box::new(|scope| {
-            Ok(Cell::Topic(Span { start: 0, end: u32::try_from(scope.topic.len()).unwrap_or(u32::MAX) }))
+            Ok(Cell::Topic(Span { start: 0, end: u32::try_from(scope.inputs.topic.len()).unwrap_or(u32::MAX) }))
         })),
         Tree::Capture(number, _) => {
             let number = *number;
             Code::Cell(Box::new(move |scope| {
-                scope.captures.get(number).copied().map(Cell::Topic).ok_or(Reason::MissingField)
+                scope.inputs.captures.get(number).copied().map(Cell::Topic).ok_or(Reason::MissingField)
             }))
         }
         Tree::Meta(field) => meta(*field),
@@ -119,13 +119,15 @@ fn meta(field: MetaField) -> Code {
     Code::Cell(match field {
         MetaField::Source => Box::new(|scope| {
             let mark = scope.text.mark();
-            scope.text.push_str(scope.source);
+            scope.text.push_str(scope.inputs.source);
             Ok(Cell::Text(scope.text.since(mark)))
         }),
-        MetaField::Qos => Box::new(|scope| Ok(Cell::Int(i64::from(scope.meta.qos)))),
-        MetaField::Retain => Box::new(|scope| Ok(Cell::Bool(scope.meta.retain))),
-        MetaField::ReceivedNs => Box::new(|scope| Ok(Cell::Int(scope.meta.received_ns))),
-        MetaField::ReceivedMs => Box::new(|scope| Ok(Cell::Int(scope.meta.received_ns.div_euclid(NANOS_PER_MILLI)))),
+        MetaField::Qos => Box::new(|scope| Ok(Cell::Int(i64::from(scope.inputs.meta.qos)))),
+        MetaField::Retain => Box::new(|scope| Ok(Cell::Bool(scope.inputs.meta.retain))),
+        MetaField::ReceivedNs => Box::new(|scope| Ok(Cell::Int(scope.inputs.meta.received_ns))),
+        MetaField::ReceivedMs => {
+            Box::new(|scope| Ok(Cell::Int(scope.inputs.meta.received_ns.div_euclid(NANOS_PER_MILLI))))
+        }
         MetaField::SourceNs => Box::new(|scope| source_ns(scope).map(Cell::Int)),
         MetaField::SourceMs => {
             Box::new(|scope| source_ns(scope).map(|nanos| Cell::Int(nanos.div_euclid(NANOS_PER_MILLI))))
@@ -134,7 +136,7 @@ fn meta(field: MetaField) -> Code {
 }
 
 fn source_ns(scope: &Scope<'_>) -> Result<i64, Reason> {
-    scope.meta.source_ns.ok_or(Reason::MissingField)
+    scope.inputs.meta.source_ns.ok_or(Reason::MissingField)
 }
 
 fn conditional(parts: &[Tree; 3], result: Type, literals: &mut Literals) -> Code {

@@ -34,7 +34,7 @@ fn number_fn(tree: &Tree, literals: &mut Literals) -> NumberFn {
     match tree {
         Tree::Slot(slot, _) => {
             let slot = *slot;
-            Box::new(move |scope| Number::of(scope.cell(slot), scope.payload))
+            Box::new(move |scope| Number::of(scope.cell(slot), scope.inputs.payload))
         }
         Tree::Negate(part) => {
             let part = number_fn(part, literals);
@@ -54,7 +54,7 @@ fn number_fn(tree: &Tree, literals: &mut Literals) -> NumberFn {
             let code = super::lower(other, literals);
             Box::new(move |scope| {
                 let cell = code.eval(scope)?;
-                Number::of(cell, scope.payload)
+                Number::of(cell, scope.inputs.payload)
             })
         }
     }
@@ -72,7 +72,7 @@ pub(super) fn double_fn(tree: &Tree, literals: &mut Literals) -> DoubleFn {
         }
         Tree::Slot(slot, _) => {
             let slot = *slot;
-            Box::new(move |scope| double(scope.cell(slot), scope.payload))
+            Box::new(move |scope| double(scope.cell(slot), scope.inputs.payload))
         }
         Tree::Negate(part) if tree.result() == Type::Double => {
             let part = double_fn(part, literals);
@@ -113,20 +113,20 @@ impl Affine {
         let slot = self.slot;
         match (self.scale, self.add) {
             (Some(Scale::Multiply(factor)), Some(add)) => {
-                Box::new(move |scope| finite(double(scope.cell(slot), scope.payload)? * factor + add))
+                Box::new(move |scope| finite(double(scope.cell(slot), scope.inputs.payload)? * factor + add))
             }
             (Some(Scale::Multiply(factor)), None) => {
-                Box::new(move |scope| finite(double(scope.cell(slot), scope.payload)? * factor))
+                Box::new(move |scope| finite(double(scope.cell(slot), scope.inputs.payload)? * factor))
             }
             (Some(Scale::Divide(divisor)), Some(add)) => {
-                Box::new(move |scope| finite(double(scope.cell(slot), scope.payload)? / divisor + add))
+                Box::new(move |scope| finite(double(scope.cell(slot), scope.inputs.payload)? / divisor + add))
             }
             (Some(Scale::Divide(divisor)), None) => {
-                Box::new(move |scope| finite(double(scope.cell(slot), scope.payload)? / divisor))
+                Box::new(move |scope| finite(double(scope.cell(slot), scope.inputs.payload)? / divisor))
             }
             (None, add) => {
                 let add = add.unwrap_or(-0.0);
-                Box::new(move |scope| finite(double(scope.cell(slot), scope.payload)? + add))
+                Box::new(move |scope| finite(double(scope.cell(slot), scope.inputs.payload)? + add))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A payload into a document.
 
 use super::{Content, Document, Key, NodeId};
-use crate::payload::cell::{Cell, Kind, Raw, Span};
+use crate::payload::cell::{Cell, Kind, Raw};
 use crate::payload::json;
 use crate::payload::lex::Cursor;
 use crate::payload::limits::{Fault, Limits};
@@ -92,6 +92,5 @@ impl Document {
 
 fn written_key(cursor: &mut Cursor<'_>) -> Result<Key, Fault> {
     let key = cursor.key()?;
-    let span: Span = json::raw(key.start, key.start + key.length, Kind::Text).span();
-    Ok(Key::Written { span, is_escaped: key.is_escaped })
+    Ok(Key::Written { span: key.span(), is_escaped: key.is_escaped })
 }

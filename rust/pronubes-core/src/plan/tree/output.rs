@@ -1,9 +1,9 @@
 //! A tree into bytes, by the same writer that the fast path uses: what stays keeps its text and its white space.
 
 use super::{Key, Node, Object, Tree};
+use crate::expr::Inputs;
 use crate::payload::Cell;
 use crate::payload::{Field, Kind, ObjectWriter, Raw, Span, TextArena, text};
-use crate::plan::Inputs;
 use crate::plan::edit::write_cell;
 
 impl Tree {

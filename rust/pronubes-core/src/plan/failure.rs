@@ -1,41 +1,9 @@
-//! What running a stage reads beside the cells, and how it fails.
+//! How a stage fails.
 
 use std::fmt::Write;
 
-use crate::expr::Scope;
-use crate::payload::{Cell, FieldPath, Literals, Span, TextArena};
-use crate::{Meta, Reason};
-
-/// What a stage reads of a message beside its cells.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Inputs<'a> {
-    /// The payload that the raw cells point into.
-    pub(crate) payload: &'a [u8],
-    pub(crate) topic: &'a str,
-    pub(crate) captures: &'a [Span],
-    pub(crate) meta: &'a Meta,
-    pub(crate) source: &'a str,
-    /// The key of an exploded member, in the stage's text arena.
-    pub(crate) key: Cell,
-    pub(crate) literals: &'a Literals,
-}
-
-impl Inputs<'_> {
-    #[inline]
-    pub(crate) fn scope<'s>(&'s self, cells: &'s [Cell], text: &'s mut TextArena) -> Scope<'s> {
-        Scope {
-            payload: self.payload,
-            topic: self.topic,
-            captures: self.captures,
-            meta: self.meta,
-            source: self.source,
-            key: self.key,
-            cells,
-            literals: self.literals,
-            text,
-        }
-    }
-}
+use crate::Reason;
+use crate::payload::FieldPath;
 
 /// Why a route cannot do with a message what it promises.
 #[derive(Clone, Copy, Debug)]
