@@ -26,7 +26,7 @@ from pronubes.transforms import Python
 if TYPE_CHECKING:
     from pronubes._core import SpecError
 
-__all__ = ["Compiled", "compile_node", "compile_router", "covers", "diagnose", "intersects", "refuse_errors", "refuse_subscriptions"]
+__all__ = ["Compiled", "compile_node", "compile_router", "diagnose", "intersects", "refuse_errors", "refuse_subscriptions"]
 
 _RETAIN_HANDLING = {"always": 0, "new": 1, "never": 2}
 
@@ -260,13 +260,6 @@ def _session(options: MqttOptions, client_id: str, resolve: _Secrets, *path: str
         "will": options.will.model_dump() if options.will is not None else None,
         "user_properties": list(options.user_properties.items()),
     }
-
-
-def covers(wide: str, narrow: str) -> bool:
-    """Tell whether one route filter matches every topic that another matches."""
-    from pronubes import _core
-
-    return _core.covers(wide, narrow)
 
 
 def intersects(left: str, right: str) -> bool:

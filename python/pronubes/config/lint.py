@@ -1,16 +1,17 @@
 """What is allowed and will surprise: routes that see nothing, messages that come back, names that nobody uses.
 
-One rule is one function over a `Lint`; `_RULES` lists them. A rule yields findings with their severity and never raises: the configuration
-is right when it comes here.
+One rule is one function over a `Lint`; `_RULES` lists them. A rule yields findings with their severity: the configuration is right when it
+comes here. A rule compares filters through an index, never in pairs, and one that still takes too long ends with a note that says so.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from pronubes.config.filter_index import FilterIndex, Steps, TooManySteps
 from pronubes.config.findings import Finding, Path
 from pronubes.config.load import Loaded, in_order
 from pronubes.config.model import Configuration, Route
@@ -21,16 +22,26 @@ from pronubes.diagnostics import Diagnostic, Severity
 __all__ = ["lint"]
 
 Found = Iterator[tuple[Severity, Finding]]
+Rule = Callable[["Lint"], Found]
 _PLACEHOLDER = re.compile(r"\{([^}]*)\}")
-_MOST_PAIRS = 2_000_000
 _ANY = "#"
+_SHOWN = 20
 
 
 def lint(loaded: Loaded) -> list[Diagnostic]:
     """List warnings and notes about a configuration that is right."""
     subject = Lint(loaded)
-    found = [loaded.places.diagnostic(finding, severity=severity) for rule in _RULES for severity, finding in rule(subject)]
+    found = [loaded.places.diagnostic(finding, severity=severity) for rule in _RULES for severity, finding in _patiently(rule, subject)]
     return in_order(found)
+
+
+def _patiently(rule: Rule, subject: Lint) -> Found:
+    try:
+        yield from rule(subject)
+    except TooManySteps:
+        what = (rule.__doc__ or "").partition(".")[0]
+        message = f"There are too many overlapping filters to look at them all. Not looked for any further: {what[0].lower()}{what[1:]}."
+        yield Severity.NOTE, Finding(code="lint_incomplete", path=("routes",), message=message, at_key=True)
 
 
 @dataclass
@@ -55,21 +66,40 @@ class Lint:
         return self.configuration.sources[source].options.filters()
 
     @cached_property
+    def takers(self) -> dict[str, FilterIndex]:
+        """Filters of the routes that take from each source, with the routes' positions."""
+        takers: dict[str, FilterIndex] = {source: FilterIndex() for source in self.configuration.sources}
+        for index, (_, route, sources) in enumerate(self.routes):
+            for source in sources:
+                takers[source].add(_filter_of(route), index)
+        return takers
+
+    @cached_property
+    def subscriptions(self) -> dict[str, FilterIndex]:
+        """Filters of what MQTT sources subscribe to, with their positions."""
+        return {
+            source: _index_of(entry.options.topics)
+            for source, entry in self.configuration.sources.items()
+            if isinstance(entry.options, MqttSourceOptions)
+        }
+
+    @cached_property
     def used_texts(self) -> str:
         """The file without its `vars`, for finding names in it."""
         return repr({key: value for key, value in self.loaded.values.items() if key != "vars"})
-
-
-def _covers(wide: str, narrow: str) -> bool:
-    from pronubes.config.compile import covers
-
-    return covers(wide, narrow)
 
 
 def _intersects(left: str, right: str) -> bool:
     from pronubes.config.compile import intersects
 
     return intersects(left, right)
+
+
+def _index_of(filters: Iterable[str]) -> FilterIndex:
+    index = FilterIndex()
+    for position, text in enumerate(filters):
+        index.add(text, position)
+    return index
 
 
 def _filter_of(route: Route) -> str:
@@ -105,47 +135,49 @@ def _warning(code: str, path: Path, message: str, hint: str | None = None, *, at
 
 
 def _dead_routes(subject: Lint) -> Found:
-    """A route behind a `final` one that takes all it could take."""
-    ends: list[tuple[str, str, set[str]]] = []
-    budget = _MOST_PAIRS
-    for name, route, sources in subject.routes:
-        budget -= len(ends)
-        if budget < 0:
-            return
+    """A route behind `final` ones that take all it could take."""
+    ends: dict[str, FilterIndex] = {}
+    steps = Steps()
+    for index, (name, route, sources) in enumerate(subject.routes):
         if not route.otherwise:
-            for other, wide, from_ in ends:
-                if from_.issuperset(sources) and _covers(wide, _filter_of(route)):
-                    message = f"This route never sees a message: `{other}` takes them all before and is `final`."
-                    yield _warning("dead_route", ("routes", name), message, f"Put it before `{other}`, or remove `final` there.", at_key=True)
-                    break
+            found = [ends[source].covering(_filter_of(route), steps) if source in ends else None for source in sources]
+            positions = sorted({position for position in found if position is not None})
+            if positions and None not in found:
+                names = " and ".join(f"`{subject.routes[position][0]}`" for position in positions)
+                takes, is_ = ("takes", "is") if len(positions) == 1 else ("take", "are")
+                message = f"This route never sees a message: {names} {takes} them all before and {is_} `final`."
+                yield _warning("dead_route", ("routes", name), message, f"Put it before {names}, or remove `final` there.", at_key=True)
         if route.final and route.where is None and not route.otherwise:
-            ends.append((name, _filter_of(route), set(sources)))
+            for source in sources:
+                ends.setdefault(source, FilterIndex()).add(_filter_of(route), index)
 
 
 def _unreachable_routes(subject: Lint) -> Found:
     """A route whose filter matches nothing that its sources can hand in."""
+    known = {source: subject.filters_of(source) for source in subject.configuration.sources}
+    handed_in = {source: _index_of(filters) for source, filters in known.items() if filters is not None}
+    steps = Steps()
     for name, route, sources in subject.routes:
-        known = [subject.filters_of(source) for source in sources]
-        if route.filter is None or not known or any(filters is None for filters in known):
+        if route.filter is None or not sources or any(source not in handed_in for source in sources):
             continue
-        if not any(_intersects(route.filter, topic) for filters in known for topic in filters or ()):
-            topics = ", ".join(f"`{topic}`" for filters in known for topic in filters or ())
-            hint = f"Its sources hand in {topics}."
+        if all(handed_in[source].meeting(route.filter, steps) is None for source in sources):
+            topics = [f"`{topic}`" for source in sources for topic in known[source] or ()]
+            hint = f"Its sources hand in {', '.join(topics[:_SHOWN])}{' and more' if len(topics) > _SHOWN else ''}."
             yield _warning("unreachable_route", ("routes", name, "filter"), "No topic of this route's sources can match this filter.", hint)
 
 
 def _unrouted_topics(subject: Lint) -> Found:
     """A subscription of which no route takes anything."""
+    taken = {source for _, _, sources in subject.routes for source in sources}
+    caught = {source for _, route, sources in subject.routes if route.otherwise for source in sources}
+    steps = Steps()
     for source, entry in subject.configuration.sources.items():
-        takers = [_filter_of(route) for _, route, sources in subject.routes if source in sources]
-        if any(route.otherwise for _, route, sources in subject.routes if source in sources):
-            continue
-        if not takers:
+        if source not in taken:
             yield _warning("unused_source", ("sources", source), f"No route takes from `{source}`.", at_key=True)
             continue
-        topics = entry.options.topics if isinstance(entry.options, MqttSourceOptions) else ()
+        topics = entry.options.topics if isinstance(entry.options, MqttSourceOptions) and source not in caught else ()
         for index, topic in enumerate(topics):
-            if not any(_intersects(topic, taker) for taker in takers):
+            if subject.takers[source].meeting(topic, steps) is None:
                 message = "No route takes anything of this subscription: its messages are counted as unrouted."
                 hint = "Add a route, or leave the subscription out."
                 yield _warning("unrouted_topic", ("sources", source, "topics", index), message, hint)
@@ -153,7 +185,7 @@ def _unrouted_topics(subject: Lint) -> Found:
 
 def _loops(subject: Lint) -> Found:
     """A route that publishes to where its own source subscribes."""
-    configuration = subject.configuration
+    configuration, steps = subject.configuration, Steps()
     for name, route, sources in subject.routes:
         for index, target in enumerate(route.to):
             endpoint = configuration.sinks[target.sink].options.endpoint()
@@ -161,6 +193,9 @@ def _loops(subject: Lint) -> Found:
             for source in sources:
                 options = configuration.sources[source].options
                 if endpoint is None or options.endpoint() != endpoint or not isinstance(options, MqttSourceOptions):
+                    continue
+                output = _output_filter(template, taken)
+                if subject.subscriptions[source].meeting(output, steps) is None:
                     continue
                 if any(_can_reach(template, taken, topic) for topic in options.topics):
                     path: Path = ("routes", name, "topic") if route.topic and not target.topic else ("routes", name, "to", index)
@@ -176,24 +211,25 @@ def _loop(path: Path, source: str, *, is_endless: bool) -> tuple[Severity, Findi
 
 def _same_output(subject: Lint) -> Found:
     """Two routes that give a message the same topic at the same sink."""
-    seen: dict[tuple[str, str], list[tuple[str, Route, tuple[str, ...]]]] = {}
-    budget = _MOST_PAIRS
-    for name, route, sources in subject.routes:
+    # By sink, template and source: the routes so far, first those without a condition, then those with one. Routes that are `final` or
+    # `otherwise` share no message with those behind them.
+    seen: dict[tuple[str, str, str], tuple[FilterIndex, FilterIndex]] = {}
+    steps = Steps()
+    for index, (name, route, sources) in enumerate(subject.routes):
         for target in route.to:
             template = target.topic or route.topic or f"={_filter_of(route)}"
-            others = seen.setdefault((target.sink, template), [])
-            budget -= len(others)
-            if budget < 0:
-                return
-            for other, earlier, from_ in others:
-                if earlier.final or route.otherwise or set(from_).isdisjoint(sources) or not _intersects(_filter_of(earlier), _filter_of(route)):
-                    continue
-                message = f"`{other}` sends the same messages to the same topic of `{target.sink}`."
-                hint = "Tell the two apart by `where`, or make the first `final`."
-                if earlier.where is None or route.where is None:
+            groups = [seen.setdefault((target.sink, template, source), (FilterIndex(), FilterIndex())) for source in sources]
+            if not route.otherwise:
+                earlier = [part for free, bound in groups for part in ((free, bound) if route.where is None else (free,))]
+                found = (part.meeting(_filter_of(route), steps) for part in earlier)
+                other = next((position for position in found if position not in (None, index)), None)
+                if other is not None:
+                    message = f"`{subject.routes[other][0]}` sends the same messages to the same topic of `{target.sink}`."
+                    hint = "Tell the two apart by `where`, or make the first `final`."
                     yield _warning("same_topic", ("routes", name), message, hint, at_key=True)
-                    break
-            others.append((name, route, sources))
+            if not (route.final or route.otherwise):
+                for free, bound in groups:
+                    (free if route.where is None else bound).add(_filter_of(route), index)
 
 
 def _unused(subject: Lint) -> Found:
@@ -254,16 +290,19 @@ def _connections(subject: Lint) -> Found:
 
 def _overlapping_subscriptions(subject: Lint) -> Found:
     """Two subscriptions of one source that match the same topics: brokers may deliver such messages twice (MQTT 5 §3.3.4)."""
+    steps = Steps()
     for name, entry in subject.configuration.sources.items():
         topics = entry.options.topics if isinstance(entry.options, MqttSourceOptions) else []
-        for index, topic in enumerate(topics[:500]):
-            earlier = next((other for other in topics[:index] if _intersects(other, topic)), None)
+        index = FilterIndex()
+        for position, topic in enumerate(topics):
+            earlier = index.meeting(topic, steps)
+            index.add(topic, position)
             if earlier is not None:
-                message = f"`{earlier}` matches some of the same topics: the broker may deliver such messages twice."
-                yield _warning("overlapping_topics", ("sources", name, "topics", index), message, "Subscribe to filters that do not overlap.")
+                message = f"`{topics[earlier]}` matches some of the same topics: the broker may deliver such messages twice."
+                yield _warning("overlapping_topics", ("sources", name, "topics", position), message, "Subscribe to filters that do not overlap.")
 
 
-_RULES: tuple[Callable[[Lint], Found], ...] = (
+_RULES: tuple[Rule, ...] = (
     _dead_routes,
     _unreachable_routes,
     _unrouted_topics,

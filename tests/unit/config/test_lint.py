@@ -3,6 +3,7 @@
 import pytest
 
 from pronubes.config.compile import compile_router, refuse_errors
+from pronubes.config.filter_index import Steps
 from pronubes.config.lint import lint
 from pronubes.config.load import load_text
 from pronubes.diagnostics import Severity
@@ -117,7 +118,26 @@ def test_notes_are_no_warnings() -> None:
     assert [diagnostic.severity for diagnostic in lint(load_text(text))] == [Severity.NOTE]
 
 
-def test_many_routes_do_not_take_long() -> None:
-    """Rules that compare routes in pairs give up before they take a minute; the others go on."""
-    routes = "\n".join(f"  r{number}: {{filter: raw/x{number}, final: true, topic: same, to: k}}" for number in range(3000))
-    assert codes(S, K + "\n  spare: {type: stdout}", routes) == [("unused_sink", "sinks.spare")]
+def test_a_route_may_be_dead_behind_several() -> None:
+    sources = S + "\n" + S.replace("  a:", "  b:")
+    routes = (
+        "  r: {from: a, filter: 'raw/#', final: true, to: k}\n  s: {from: b, filter: '#', final: true, to: k}\n  t: {filter: raw/x, topic: o, to: k}"
+    )
+    assert ("dead_route", "routes.t") in codes(sources, K, routes)
+    assert ("dead_route", "routes.t") not in codes(sources, K, routes.replace("filter: '#'", "filter: raw/y"))
+
+
+def test_many_routes_are_all_looked_at() -> None:
+    """Ten thousand `final` routes with one output topic; the last two are dead, and meet with the first."""
+    lines = [f"  r{number}: {{filter: raw/x{number}/+, final: {str(number > 0).lower()}, topic: same, to: k}}" for number in range(10_000)]
+    lines += ["  late: {filter: raw/x9999/a, topic: b, to: k}", "  last: {filter: raw/x0/a, topic: same, to: k}"]
+    expected = [("unused_sink", "sinks.spare"), ("dead_route", "routes.late"), ("same_topic", "routes.last")]
+    assert codes(S, K + "\n  spare: {type: stdout}", "\n".join(lines)) == expected
+
+
+def test_what_is_not_looked_at_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pronubes.config.lint.Steps", lambda: Steps(50))
+    routes = "\n".join(f"  r{number}: {{filter: raw/+/x{number}/+, topic: same, to: k}}" for number in range(100))
+    found = codes(S, K + "\n  spare: {type: stdout}", routes)
+    assert ("unused_sink", "sinks.spare") in found
+    assert ("lint_incomplete", "routes") in found
