@@ -11,7 +11,7 @@ import orjson
 
 from pronubes import _core
 from pronubes.config.compile import Compiled, compile_router, diagnose
-from pronubes.config.load import in_order, load, load_values
+from pronubes.config.load import in_order, load, load_values, without_garbage_collection
 from pronubes.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class Router:
         Raises:
             ConfigurationError: It has errors; all of them.
         """
-        return cls(compile_router(load(path)))
+        with without_garbage_collection():
+            return cls(compile_router(load(path)))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, base_dir: Path | None = None) -> Router:  # Any: what YAML would hold

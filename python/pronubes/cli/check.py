@@ -42,13 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _diagnostics(path: str, *, with_secrets: bool) -> Sequence[Diagnostic]:
     from pronubes.config.compile import compile_node, compile_router, refuse_errors
     from pronubes.config.lint import lint
-    from pronubes.config.load import load
+    from pronubes.config.load import load, without_garbage_collection
 
-    try:
-        loaded = load(path)
-        refuse_errors(compile_router(loaded))
-        if with_secrets:
-            compile_node(loaded)
-    except ConfigurationError as error:
-        return error.diagnostics
-    return lint(loaded)
+    with without_garbage_collection():
+        try:
+            loaded = load(path)
+            refuse_errors(compile_router(loaded))
+            if with_secrets:
+                compile_node(loaded)
+        except ConfigurationError as error:
+            return error.diagnostics
+        return lint(loaded)

@@ -22,7 +22,7 @@ from pronubes.config.variables import Value, VariableProblem, substitute
 from pronubes.diagnostics import Diagnostic
 from pronubes.errors import ConfigurationError
 
-__all__ = ["Loaded", "in_order", "load", "load_text", "load_values"]
+__all__ = ["Loaded", "in_order", "load", "load_text", "load_values", "without_garbage_collection"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def load_text(text: str, *, file: str = "<text>", base_dir: Path | None = None) 
     Raises:
         ConfigurationError: The text has errors; all of them.
     """
-    with _no_garbage_collection():
+    with without_garbage_collection():
         try:
             values, pending = read_values(text)
             problems: list[Finding] = []
@@ -202,8 +202,11 @@ def _nothings(node: Node, path: tuple[str | int, ...]) -> Iterator[Finding]:
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Hold the collector back while hundreds of thousands of values come to be, none of them garbage: it would take as long as the reading."""
+def without_garbage_collection() -> Iterator[None]:
+    """Hold the collector back while hundreds of thousands of values come to be, none of them garbage: it would take as long as the reading.
+
+    Whoever goes on with what was read holds it back around the whole: a collection between two steps looks at every value again.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -69,9 +69,10 @@ def load_plan(path: str | Path) -> NodePlan:
     Raises:
         ConfigurationError: The file has errors, or a secret is not available; all of them.
     """
-    from pronubes.config.load import load
+    from pronubes.config.load import load, without_garbage_collection
 
-    return compile_plan(load(path), path=str(path))
+    with without_garbage_collection():
+        return compile_plan(load(path), path=str(path))
 
 
 def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
