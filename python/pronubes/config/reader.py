@@ -75,6 +75,7 @@ class _Builder:
         is_mapping = True
         key: Any = None
         count = 0
+        known: dict[str, str] = {}  # one object per name: a large file repeats the same few keys
         while True:
             event = next_event()
             kind = event.__class__
@@ -85,7 +86,7 @@ class _Builder:
                 if is_mapping and key is None:
                     if value in current:
                         raise Irregular
-                    key = value
+                    key = known.setdefault(value, value)
                     continue
                 if not event.style and (not value or value[0] in first_characters):
                     if not value:
