@@ -39,6 +39,7 @@ _WANTED: tuple[tuple[str, Dtype | None], ...] = (
     ("quality", "text"),
     ("unit", "text"),
     ("payload", "binary"),
+    ("value", "json"),
 )
 _KNOWN = ("value", "quality", "unit", "timestamp_ms")
 
@@ -46,7 +47,7 @@ _TABLE = """
 CREATE TABLE IF NOT EXISTS {table} (
     topic   TEXT    NOT NULL,
     time_ns INTEGER NOT NULL,   -- nanoseconds since 1970 UTC: the source's time, else when it was received
-    value,                      -- number, text or truth value (0, 1); NULL when the payload has none
+    value,                      -- number, text or truth value (0, 1); NULL when the payload has none; integers beyond 64 bits: their digits as TEXT
     quality TEXT,
     unit    TEXT,
     rest    TEXT,               -- the payload's other fields as JSON
@@ -54,10 +55,13 @@ CREATE TABLE IF NOT EXISTS {table} (
 );
 CREATE INDEX IF NOT EXISTS {table}_topic_time ON {table} (topic, time_ns);
 """
-_INSERT = """
-INSERT INTO {table} (topic, time_ns, value, quality, unit, rest, payload)
-VALUES (?1, ?2, COALESCE(?3, ?4, ?5, ?6), ?7, ?8, ?10, CASE WHEN COALESCE(?3, ?4, ?5, ?6, ?7, ?10) IS NULL THEN ?9 END)
-"""
+# An integer beyond 64 bits is kept as its digits: SQLite has no such integers, and as a REAL it would change in silence.
+_DIGITS = "CASE WHEN ?10 GLOB '[-0-9]*' AND ?10 NOT GLOB '*[.eE]*' THEN ?10 END"
+_VALUE = f"COALESCE(?3, {_DIGITS}, ?4, ?5, ?6)"
+_INSERT = f"""
+INSERT INTO {{table}} (topic, time_ns, value, quality, unit, rest, payload)
+VALUES (?1, ?2, {_VALUE}, ?7, ?8, ?11, CASE WHEN COALESCE({_VALUE}, ?7, ?11) IS NULL THEN ?9 END)
+"""  # noqa: S608  nothing in it but constants of this file; a table's name is checked by the options
 
 
 class SqliteOptions(BatchSinkOptions):

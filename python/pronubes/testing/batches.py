@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -91,8 +92,8 @@ class ListBatch:
 
 def _parse(payload: bytes) -> Any:  # Any: whatever the payload holds
     try:
-        return orjson.loads(payload)
-    except orjson.JSONDecodeError:
+        return json.loads(payload)  # integers of any length, as the engine has them
+    except ValueError:
         return _MISSING
 
 
@@ -115,4 +116,4 @@ def _typed(value: Any, dtype: Dtype) -> Any:  # Any: values of JSON
     }
     if not right[dtype]:
         return None
-    return float(value) if dtype == "f64" else orjson.dumps(value).decode() if dtype == "json" else value
+    return float(value) if dtype == "f64" else json.dumps(value, separators=(",", ":")) if dtype == "json" else value

@@ -30,6 +30,12 @@ class TestSqliteConformance(SinkConformance):
 CASES = {
     "number": (b'{"value":21.5,"timestamp_ms":1700,"quality":"GOOD","unit":"Cel"}', (1_700_000_000, 21.5, "GOOD", "Cel", None, None)),
     "exact integer": (b'{"value":9007199254740993}', (5, 9007199254740993, None, None, None, None)),
+    "greatest integer": (b'{"value":9223372036854775807}', (5, 2**63 - 1, None, None, None, None)),
+    "integer beyond 64 bits": (b'{"value":9223372036854775808}', (5, "9223372036854775808", None, None, None, None)),
+    "negative beyond 64 bits": (b'{"value":-9223372036854775809,"unit":"1"}', (5, "-9223372036854775809", None, "1", None, None)),
+    "bare integer beyond doubles": (b"1" * 300, (5, "1" * 300, None, None, None, None)),
+    "great number with exponent": (b'{"value":1e19}', (5, 1e19, None, None, None, None)),
+    "digits as text": (b'{"value":"18446744073709551616"}', (5, "18446744073709551616", None, None, None, None)),
     "text": (b'{"value":"RUNNING"}', (5, "RUNNING", None, None, None, None)),
     "truth value": (b'{"value":true}', (5, 1, None, None, None, None)),
     "no value, bad quality": (b'{"value":null,"quality":"BAD"}', (5, None, "BAD", None, None, None)),
@@ -56,7 +62,7 @@ async def test_a_batch_is_written_whole_or_not_at_all(context):
     await sink.write(ListBatch([("first", b"1")]))
     broken = ListBatch([("second", b"2"), ("third", b"3")])
     nothing = (None,) * 5
-    broken.rows = lambda *_, **__: [("second", 1, 2, *nothing, b"", None), ("third", None, 3, *nothing, b"", None)]
+    broken.rows = lambda *_, **__: [("second", 1, 2, *nothing, b"", None, None), ("third", None, 3, *nothing, b"", None, None)]
     with pytest.raises(NotConnected, match="NOT NULL"):
         await sink.write(broken)
     await sink.close()
