@@ -23,7 +23,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from pronubes.config.limits import MAX_DEPTH, MAX_SEPARATORS, MAX_VALUES, has_too_many_separators
+from pronubes.config.limits import MAX_DENSE_SEPARATORS, MAX_DEPTH, MAX_SEPARATORS, MAX_VALUES, has_too_many_separators
 from pronubes.config.scalars import Scalar, ScalarProblem, resolve
 from pronubes.config.traps import advise, quoted
 from pronubes.diagnostics import Diagnostic, Position
@@ -125,7 +125,10 @@ class Document:
 def read_located(text: str, file: str) -> Document:
     """Read a text and collect what is wrong with it as YAML."""
     if has_too_many_separators(text):
-        message = f"The configuration has more than {MAX_SEPARATORS:,} lines, commas and brackets."
+        message = (
+            f"The configuration has more than {MAX_SEPARATORS:,} lines, commas and brackets, "
+            f"or more than {MAX_DENSE_SEPARATORS:,} with next to nothing between them."
+        )
         return Document(file, text, problems=[Diagnostic(code="too_large", message=message, file=file)])
     document = Document(file, text, lines=_LINE_BREAK.split(text))
     _LocatedBuilder(document).build()

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pronubes.config.limits import MAX_DEPTH
+from pronubes.config.limits import MAX_DEPTH, MAX_SEPARATORS
 from pronubes.config.located import read_located
 from pronubes.config.reader import Irregular, read_values
 
@@ -139,7 +139,7 @@ BOMBS = {
     "dashes": "a:\n  " + "- " * 5_000_000,
     "questions": "? " * 5_000_000,
     "values": "a: [" + "1," * 5_000_000 + "]",
-    "keys": "".join(f"k{n}: 1\n" for n in range(1_100_000)),
+    "keys": "".join(f"k{n}: 1\n" for n in range(MAX_SEPARATORS + 1)),
     "nested": "a:\n" + f"{'- ' * 30}x\n" * 200_000,
     "one_text": "a: " + "x" * 10_000_000,
     "quotes": "a: '" + "''" * 5_000_000,
