@@ -7,6 +7,7 @@ import json
 import os
 import ssl
 import subprocess
+from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
@@ -179,6 +180,69 @@ async def test_user_and_password_and_what_the_broker_forbids(guarded_broker, nod
         await publish_with(guarded_broker.port, "raw/t", b'{"value": 1}', options)
         await until(lambda: seen.messages, "a message")
     assert "right" not in node.text()
+
+
+async def test_a_forbidden_topic_is_refused_and_its_message_kept(guarded_broker, node):
+    document = plan(guarded_broker.url, username="edge", password="${env:EDGE_PASSWORD}")
+    document["routes"]["forbidden"] = {"filter": "raw/t", "topic": "secret/t", "to": "uns"}
+    node.configure(document)
+    node.environ["EDGE_PASSWORD"] = "right"
+    await node.start()
+    await subscribed(node)
+    options = {"username": "edge", "password": "right"}
+    async with subscribing(guarded_broker.port, "acme/#", **options) as seen:
+        await publish_with(guarded_broker.port, "raw/t", b'{"value": 1}', options)
+        await until(lambda: seen.messages and node.quarantine(), "what is allowed arrives, what is not is kept")
+    assert seen.topics() == {"acme/t"}
+    assert [(entry["topic"], entry["reason"]) for entry in node.quarantine()] == [("secret/t", "sink_refused")]
+
+
+@pytest.fixture
+def security_plugin():
+    """mosquitto's plugin for rights, which comes with Debian's package."""
+    plugin = next(Path("/usr/lib").glob("**/mosquitto_dynamic_security.so"), None)
+    if plugin is None:
+        pytest.skip("mosquitto's dynamic security plugin is not installed")
+    return plugin
+
+
+@pytest.fixture
+async def choosy_broker(tmp_path, free_port, security_plugin):
+    """A broker that refuses every subscription but those below `raw` and `acme`. (mosquitto's `acl_file` grants all and withholds messages.)"""
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    allowed = [{"acltype": "subscribePattern", "topic": topic, "allow": True} for topic in ("raw/#", "acme/#")]
+    access = {"publishClientSend": True, "publishClientReceive": True, "subscribe": False, "unsubscribe": True}
+    rights = {
+        "defaultACLAccess": access,
+        "roles": [{"rolename": "plant", "acls": allowed}],
+        "groups": [{"groupname": "all", "roles": [{"rolename": "plant"}], "clients": []}],
+        "anonymousGroup": "all",
+        "clients": [],
+    }
+    (folder / "rights.json").write_text(json.dumps(rights))
+    (folder / "rights.json").chmod(0o600)
+    mosquitto = Mosquitto(
+        folder, free_port(), listener=f"allow_anonymous true\nplugin {security_plugin}\nplugin_opt_config_file {folder}/rights.json"
+    )
+    await mosquitto.start()
+    yield mosquitto
+    mosquitto.stop()
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+async def test_a_forbidden_subscription_is_said_and_the_others_go_on(choosy_broker, node, version):
+    document = plan(choosy_broker.url, version=version, route={**ROUTE, "filter": "+/{rest#}"})
+    document["sources"]["plant"]["topics"] = ["secret/#", "raw/#"]
+    node.configure(document)
+    await node.start()
+    said = await until(lambda: node.said("refused a subscription"), "the refusal")
+    async with subscribing(choosy_broker.port, "acme/#") as seen, client(choosy_broker.port) as own:
+        await own.publish("raw/t", b'{"value": 1}', qos=1)
+        await until(lambda: seen.messages, "a message of the subscription that was granted")
+    assert [(event["level"], event["connector"], event["filter"]) for event in said] == [("error", "plant", "secret/#")]
+    assert said[0]["error"].endswith(".")
+    assert seen.topics() == {"acme/t"}
 
 
 async def publish_with(port, topic, payload, options):

@@ -139,7 +139,8 @@ class Dispatcher:
             link.settled_in()
             emit(events.Connected(connector=link.name, address=link.address, session=detail or None))
         elif code == "subscribe_refused":
-            emit(events.SubscriptionRefused(connector=link.name, filter=detail, error=code))
+            topic_filter, _, why = detail.partition(": ")
+            emit(events.SubscriptionRefused(connector=link.name, filter=topic_filter, error=why))
         elif code not in {"subscribed", "refused", "disconnected"}:
             emit(events.BrokerNotice(connector=link.name, code=code, detail=detail))
 

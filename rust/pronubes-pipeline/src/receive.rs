@@ -113,9 +113,8 @@ impl Control<'_> {
             Event::Subscribed { index, qos } => {
                 self.notes.event(self.connection, "subscribed", format!("index={index} qos={}", qos as u8));
             }
-            Event::SubscribeRefused { index, reason } => {
-                let detail = format!("index={index} {}", reason.sentence());
-                self.notes.event(self.connection, "subscribe_refused", detail);
+            Event::SubscribeRefused { filter, reason, .. } => {
+                self.notes.event(self.connection, "subscribe_refused", format!("{filter}: {}", reason.sentence()));
             }
             Event::Unsubscribed { filter, reason } => {
                 self.notes.event(self.connection, "unsubscribed", format!("{filter}: {}", reason.sentence()));

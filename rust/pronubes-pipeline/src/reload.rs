@@ -276,8 +276,8 @@ impl Pipeline {
             let connection = *connection;
             let notes = &mut self.notes;
             session.set_subscriptions(config.subscriptions.clone(), now, &mut |event| {
-                if let pronubes_mqtt::Event::SubscribeRefused { index, reason } = event {
-                    notes.event(connection, "subscribe_refused", format!("index={index} {}", reason.sentence()));
+                if let pronubes_mqtt::Event::SubscribeRefused { filter, reason, .. } = event {
+                    notes.event(connection, "subscribe_refused", format!("{filter}: {}", reason.sentence()));
                 }
             });
             return;

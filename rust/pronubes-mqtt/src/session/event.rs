@@ -130,6 +130,8 @@ pub enum Event<'a> {
     SubscribeRefused {
         /// Its place in the configured list.
         index: usize,
+        /// The filter.
+        filter: &'a str,
         /// Why.
         reason: Reason,
     },

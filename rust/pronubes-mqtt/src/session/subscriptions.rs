@@ -100,7 +100,7 @@ impl Subscriptions {
                 continue;
             }
             match refusal(subscription, line.limits) {
-                Some(reason) => handler(Event::SubscribeRefused { index, reason }),
+                Some(reason) => handler(Event::SubscribeRefused { index, filter: &subscription.filter, reason }),
                 None => missing.push((index, subscription.clone())),
             }
         }
@@ -182,7 +182,7 @@ impl Subscriptions {
                 None if is_wanted => {
                     let reason =
                         Reason::for_carrier(*code, crate::reason::Carrier::SUBACK).unwrap_or(Reason::UNSPECIFIED_ERROR);
-                    handler(Event::SubscribeRefused { index, reason });
+                    handler(Event::SubscribeRefused { index, filter: &subscription.filter, reason });
                 }
                 _ => {}
             }

@@ -162,7 +162,7 @@ pub fn describe(event: Event<'_>) -> String {
         Event::Published { token } => format!("published {token}"),
         Event::PublishRefused { token, reason, .. } => format!("publish refused {token} {}", reason.name()),
         Event::Subscribed { index, qos } => format!("subscribed {index} {qos:?}"),
-        Event::SubscribeRefused { index, reason } => format!("subscribe refused {index} {}", reason.name()),
+        Event::SubscribeRefused { index, reason, .. } => format!("subscribe refused {index} {}", reason.name()),
         Event::Unsubscribed { filter, reason } => format!("unsubscribed {filter} {}", reason.name()),
         Event::Disconnected { reason, .. } => format!("disconnected {}", reason.name()),
     }
