@@ -110,7 +110,18 @@ class Bench:
             tail = (folder / "router.log").read_text(encoding="utf-8", errors="replace").strip()[-800:]
             return Outcome({}, [f"{err.strip()}; its last words: {tail}" if tail else err.strip()], {})
         report = json.loads(out)
-        return Outcome(_figures(report) if report["ok"] else {}, report["problems"], report)
+        figures = _figures(report) if report["ok"] else {}
+        if figures and built.is_generated:
+            figures["fast_path"] = _fast_path(built)
+        return Outcome(figures, report["problems"], report)
+
+
+def _fast_path(built: workloads.Workload) -> float:
+    """1 when every stage of the routes runs without the general path, else 0."""
+    from pronubes import _core
+
+    stages = json.loads(_core.Router.from_spec(json.dumps(built.spec()).encode()).stats())["stages"]
+    return float(stages["general"] == 0)
 
 
 def _run_program(command: list[str], folder: Path) -> Outcome:

@@ -59,7 +59,7 @@ def judge(scenario: Scenario, entries: dict[str, Entry]) -> list[Verdict]:
     return [_judge(goal, entries) for goal in scenario.goals]
 
 
-REDUCE: dict[str, Callable[[list[float]], float]] = {"worst set": max, "median set": statistics.median}
+REDUCE: dict[str, Callable[[list[float]], float]] = {"worst set": max, "median set": statistics.median, "share of sets": statistics.mean}
 
 
 def _median(entries: dict[str, Entry], name: str, metric: str) -> float | None:

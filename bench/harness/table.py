@@ -28,6 +28,7 @@ TITLES = {
     "acked_ahead": "acked ahead",
     "load_ms": "load ms",
     "us_per_message": "us/msg",
+    "fast_path": "fast path",
 }
 FLOOR, HAND_WRITTEN = "forwarder", "aiomqtt"
 # From this share of waiting on, a run says more about the machine than about the router.

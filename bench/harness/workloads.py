@@ -44,6 +44,7 @@ class Workload:
 
     messages: Path
     routes: dict[str, dict[str, Any]]  # Any: configuration as YAML would give it
+    is_generated: bool = False
 
     def spec(self) -> dict[str, Any]:  # Any: JSON
         """The router's specification alone, as the engine takes it; for programs that run the engine without Python."""
@@ -82,7 +83,7 @@ def build(folder: Path, *, kind: str, **arguments: Any) -> Workload:  # Any: wha
         with partial.open("w", encoding="utf-8") as file:
             file.writelines(map(_line, slots))
         partial.rename(path)
-    return Workload(path, routes)
+    return Workload(path, routes, is_generated=kind == "routeset")
 
 
 def _line(slot: Slot) -> str:
