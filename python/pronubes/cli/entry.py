@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "bench": "Measure the router on this machine.",
     "demo": "Run a simulated bottling line with broker, router, SQL and a live page.",
     "init": "Write a configuration that runs.",
+    "contract": "Show, lock and compare contracts: what messages look like.",
     "schema": "Print the JSON Schema of the configuration, for editors.",
     "completion": "Print the completion script for a shell.",
 }

@@ -62,29 +62,30 @@ def text_of_path(path: Iterable[str | int]) -> str:
     return text
 
 
-def findings(error: ValidationError, values: Any) -> list[Finding]:  # Any: what was validated
+def findings(error: ValidationError, values: Any, model: type[BaseModel] = Configuration) -> list[Finding]:  # Any: what was validated
     """Translate all errors of a validation.
 
     Args:
         error: What pydantic raised.
         values: What was validated.
+        model: What it was validated by.
     """
     found: dict[tuple[Path, str], Finding] = {}
     for facts in error.errors(include_url=False, include_input=True):
-        finding = _finding(facts, values)
+        finding = _finding(facts, values, model)
         found.setdefault((finding.path, finding.code if finding.at_key else ""), finding)
     return list(found.values())
 
 
-def _finding(facts: Any, values: Any) -> Finding:  # Any: pydantic's error details
+def _finding(facts: Any, values: Any, root: type[BaseModel]) -> Finding:  # Any: pydantic's error details
     path: Path = tuple(part for part in facts["loc"] if part != "[key]")
     kind, context = facts["type"], facts.get("ctx", {})
     if kind == "refused":
         return _refused(path, context)
     if kind == "extra_forbidden":
-        return _unknown_key(path, values)
+        return _unknown_key(path, values, root)
     if kind == "missing":
-        model = _model_at(path[:-1], values)
+        model = _model_at(path[:-1], values, root)
         meaning = _summary(model, str(path[-1]))
         return Finding(code="missing_key", path=path[:-1], message=f"`{path[-1]}` is missing.", expected=meaning, at_key=True)
     if isinstance(facts["input"], Secret):
@@ -111,8 +112,8 @@ def _refused(path: Path, context: Mapping[str, Any]) -> Finding:
     )
 
 
-def _unknown_key(path: Path, values: Any) -> Finding:
-    key, model = str(path[-1]), _model_at(path[:-1], values)
+def _unknown_key(path: Path, values: Any, root: type[BaseModel]) -> Finding:
+    key, model = str(path[-1]), _model_at(path[:-1], values, root)
     later = getattr(model, "not_yet", {})
     if key in later:
         return Finding(code="not_in_this_version", path=path, message=f"`{key}` is not in this version.", hint=later[key], at_key=True)
@@ -150,7 +151,7 @@ _BOUNDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "too_long": lambda context: f"{context['max_length']} entries or fewer",
     "string_too_short": lambda context: f"{context['min_length']} or more characters",
     "string_too_long": lambda context: f"{context['max_length']} characters or fewer",
-    "literal_error": lambda context: context["expected"].replace("'", "`"),
+    "literal_error": lambda context: context["expected"].replace("'", "`").replace("True", "`true`").replace("False", "`false`"),
     "string_pattern_mismatch": lambda context: f"a text that matches `{context['pattern']}`",
 }
 
@@ -206,9 +207,9 @@ def _summary(model: Any, key: str) -> str | None:  # Any: a model class or None
     return text.split("\n")[0].rstrip(".") if text else None
 
 
-def _model_at(path: Sequence[str | int], values: Any) -> type[BaseModel] | None:
+def _model_at(path: Sequence[str | int], values: Any, root: type[BaseModel]) -> type[BaseModel] | None:
     """Find the model whose keys stand at a path."""
-    kind: Any = Configuration
+    kind: Any = root
     for part in path:
         values = _member(values, part)
         kind = _step(kind, part, values)

@@ -11,11 +11,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pronubes.config.files import read_text
 from pronubes.config.findings import Finding, findings
-from pronubes.config.limits import MAX_BYTES
-from pronubes.config.located import Node
 from pronubes.config.model import Configuration
-from pronubes.config.places import Places
+from pronubes.config.places import Places, nothings
 from pronubes.config.reader import Irregular, Pending, read_values
 from pronubes.config.references import unresolved
 from pronubes.config.variables import Value, VariableProblem, substitute
@@ -53,24 +52,8 @@ def load(path: str | Path) -> Loaded:
     Raises:
         ConfigurationError: The file cannot be read or has errors; all of them.
     """
-    name = str(path)
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        message = f"The file cannot be read: {(error.strerror or str(error)).lower()}."
-        hint = "Name the file with `--config`, or let `pronubes init` write one."
-        raise ConfigurationError([Diagnostic(code="unreadable", message=message, file=name, hint=hint)]) from error
-    if len(content) > MAX_BYTES:
-        message = f"The file is larger than {MAX_BYTES // 2**20} MiB."
-        raise ConfigurationError([Diagnostic(code="too_large", message=message, file=name)])
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        message = f"Line {line} is not UTF-8."
-        raise ConfigurationError([Diagnostic(code="not_utf8", message=message, file=name, hint="Save the file as UTF-8.")]) from error
-    return load_text(text, file=name, base_dir=Path(path).resolve().parent)
+    text = read_text(path, hint="Name the file with `--config`, or let `pronubes init` write one.")
+    return load_text(text, file=str(path), base_dir=Path(path).resolve().parent)
 
 
 def load_text(text: str, *, file: str = "<text>", base_dir: Path | None = None) -> Loaded:
@@ -122,7 +105,7 @@ def _load_irregular(text: str, file: str, base_dir: Path) -> Loaded:
         raise ConfigurationError(document.problems if document else [])
     values = document.root.plain_value()
     places.variables = _variables(values)
-    problems: list[Finding] = list(_nothings(document.root, ()))
+    problems: list[Finding] = list(nothings(document.root, ()))
     copied = _copy(values, (), places.variables, problems)
     return _check(copied, places, base_dir, problems, document.problems)
 
@@ -188,17 +171,6 @@ def _variable_finding(problem: VariableProblem, path: tuple[str | int, ...], var
         expected = "`${env:NAME}` or `${file:PATH}` alone"
     hint = did_you_mean(problem.name, variables) or "Write `$${` where `${` itself is meant."
     return Finding(code="variable", path=path, message=str(problem), expected=expected, hint=hint, offset=problem.offset, length=problem.length)
-
-
-def _nothings(node: Node, path: tuple[str | int, ...]) -> Iterator[Finding]:
-    """List keys and entries without a value. A written `null` is one."""
-    if node.kind == "scalar":
-        if not node.text and not node.style:
-            what = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "This entry"
-            yield Finding(code="no_value", path=path, message=f"{what} has no value.")
-        return
-    for index, (key, value) in enumerate(node.entries):
-        yield from _nothings(value, (*path, key.text if key is not None else index))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from pronubes.config.traps import comma_hint, comment_hint
 from pronubes.config.variables import Value
 from pronubes.diagnostics import Diagnostic, Position, Severity
 
-__all__ = ["Places"]
+__all__ = ["Places", "nothings"]
 
 _LONGEST_EXCERPT = 80
 
@@ -136,3 +136,14 @@ def _before(parent: Node, key: Node) -> Node | None:
     """Find the value in front of a key."""
     position = next((index for index, (other, _) in enumerate(parent.entries) if other is key), 0)
     return parent.entries[position - 1][1] if position else None
+
+
+def nothings(node: Node, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    """List keys and entries without a value. A written `null` is one."""
+    if node.kind == "scalar":
+        if not node.text and not node.style:
+            what = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "This entry"
+            yield Finding(code="no_value", path=path, message=f"{what} has no value.")
+        return
+    for index, (key, value) in enumerate(node.entries):
+        yield from nothings(value, (*path, key.text if key is not None else index))

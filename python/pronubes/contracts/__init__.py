@@ -1,1 +1,1 @@
-"""Contracts: what payloads must look like."""
+"""Contracts as files: what payloads look like, one file per version, locked once they are used."""
