@@ -72,7 +72,7 @@ class Bench:
     def _run(self, contestant: Contestant, built: workloads.Workload, job: Job, pace: dict[str, Any], folder: Path) -> Outcome:  # Any: JSON
         peer = PEERS[contestant.peer]
         if peer.is_program:
-            return _run_program(peer.command(Task(built, UNUSED_PORT, job.qos, contestant.source, folder)), folder)
+            return _run_program(peer.command(Task(built, UNUSED_PORT, job.qos, contestant.source, contestant.sink, folder)), folder)
         wish = {
             "workload": str(built.messages),
             "identity": peer.is_identity,
@@ -94,7 +94,7 @@ class Bench:
         with (folder / "router.log").open("wb") as log, generator:
             try:
                 port = json.loads(_first_line(generator))["port"]
-                command = peer.command(Task(built, port, job.qos, contestant.source, folder))
+                command = peer.command(Task(built, port, job.qos, contestant.source, contestant.sink, folder))
                 started = time.time_ns()
                 router = subprocess.Popen([*_pinned(ROUTER_CORE), *command], stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder)
                 try:

@@ -25,6 +25,7 @@ class Task:
     port: int
     qos: int
     source: dict[str, Any]  # Any: configuration as YAML would give it
+    sink: dict[str, Any]  # Any: as above
     folder: Path
 
 
@@ -48,8 +49,8 @@ class Peer:
     is_program: bool = False
 
 
-def _program(name: str) -> Callable[[Task], list[str]]:
-    return lambda task: [sys.executable, str(PROGRAMS / name), "--port", str(task.port), "--qos", str(task.qos)]
+def _program(name: str, *more: str) -> Callable[[Task], list[str]]:
+    return lambda task: [sys.executable, str(PROGRAMS / name), "--port", str(task.port), "--qos", str(task.qos), *more]
 
 
 def _pronubes(task: Task) -> list[str]:
@@ -58,7 +59,7 @@ def _pronubes(task: Task) -> list[str]:
 
 def _config(task: Task) -> Path:
     config = task.folder / "pronubes.yaml"
-    config.write_text(task.workload.config(task.port, task.qos, task.source), encoding="utf-8")
+    config.write_text(task.workload.config(task.port, task.qos, task.source, task.sink), encoding="utf-8")
     shutil.copy(PROGRAMS / "bench_hooks.py", task.folder)
     return config
 
@@ -89,6 +90,8 @@ PEERS = {
     "pronubes": Peer(_pronubes, _installed),
     "router_api": Peer(_router_api, _installed, is_program=True),
     "forwarder": Peer(_program("forwarder.py"), lambda: None, is_identity=True),
+    "gatherer": Peer(_program("gatherer.py"), lambda: None, is_identity=True),
+    "sleeper": Peer(_program("gatherer.py", "--sleep"), lambda: None, is_identity=True),
     "aiomqtt": Peer(_program("aiomqtt_orjson.py"), lambda: None, max_in_flight=2_000),
     "paho": Peer(_program("paho_orjson.py"), lambda: None, max_in_flight=2_000),
     "bento": Peer(_template("bento.yaml", "bento", "-c"), _on_path("bento"), max_in_flight=20_000),

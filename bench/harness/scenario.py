@@ -48,6 +48,7 @@ class Contestant(Strict):
     peer: str
     workload: dict[str, Any] | None = None  # Any: arguments of a workload's function, which checks them
     source: dict[str, Any] = {}  # Any: more keys for the source in the router's configuration
+    sink: dict[str, Any] = {}  # Any: the same for the sink
 
 
 class Goal(Strict):

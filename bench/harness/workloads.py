@@ -54,7 +54,7 @@ class Workload:
         routes = [{**route, "name": name, "from": ["plant"], "to": [{"sink": "uns"}]} for name, route in json.loads(text).items()]
         return {"vars": VARS, "sources": ["plant"], "sinks": ["uns"], "routes": routes}
 
-    def config(self, port: int, qos: int, source: dict[str, Any]) -> str:
+    def config(self, port: int, qos: int, source: dict[str, Any], sink: dict[str, Any]) -> str:  # Any: as above
         """The whole configuration for a broker on `port`, as YAML."""
         url = f"mqtt://127.0.0.1:{port}"
         document = {
@@ -62,7 +62,7 @@ class Workload:
             "name": "bench",
             "vars": VARS,
             "sources": {"plant": {"type": "mqtt", "url": url, "topics": ["raw/#"], "qos": qos, **source}},
-            "sinks": {"uns": {"type": "mqtt", "url": url, "qos": qos}},
+            "sinks": {"uns": {"type": "mqtt", "url": url, "qos": qos, **sink}},
             "routes": self.routes,
         }
         return yaml.dump(document, Dumper=WithoutAliases, sort_keys=False, allow_unicode=True, width=10_000)

@@ -47,7 +47,7 @@ def test_configuration_of_a_scenario_is_one_that_pronubes_takes(name, tmp_path):
     scenario = SCENARIOS[name]
     for contestant in scenario.contestants[:4]:
         built = workloads.build(tmp_path, **(contestant.workload or scenario.workload))
-        load_text(built.config(1883, scenario.job.qos, contestant.source))
+        load_text(built.config(1883, scenario.job.qos, contestant.source, contestant.sink))
 
 
 def test_w1_is_what_the_page_says():
