@@ -629,9 +629,9 @@ class Pipeline:
         keep: Buffer | None = None,
         failed: Sequence[tuple[int, str]] = (),
         now_ns: int,
-    ) -> Work | None:
+    ) -> None:
         """The hook's result; the routes go on from there. About 0.2 us per row beside the rest of the route; does not
-        detach.
+        detach. May be called on the hook's own thread: what it leaves to do comes with the next call that gives `Work`.
 
         Anything of the wrong shape (row count, type) quarantines the whole batch as `hook_output`.
 
@@ -660,13 +660,16 @@ class Pipeline:
         reason: Literal["hook_failed", "hook_timeout", "hook_output"],
         detail: str,
         now_ns: int,
-    ) -> Work | None:
+    ) -> None:
         """The hook gave nothing: its rows are quarantined with this reason and their original bytes. Does not detach.
+        May be called on the hook's own thread, as `hook_done`.
 
         Raises:
             KeyError: there is no such hook or batch.
             ValueError: the reason is not one of a hook.
         """
+    def work(self, *, now_ns: int) -> Work | None:
+        """What `hook_done` and `hook_failed` left to do. Cheap; does not detach."""
 
     # Quarantine
 

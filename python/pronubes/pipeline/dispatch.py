@@ -2,7 +2,8 @@
 
 Rules of this file:
 
-1. Every call into the engine that can leave work goes through `Dispatcher.do`, on the event loop's thread.
+1. Work that a call into the engine leaves goes through `Dispatcher.do`, on the event loop's thread. (Hooks' threads call what leaves none, and
+   the event loop then asks for it.)
 2. Nothing here runs once per message: a call stands for a chunk or a batch.
 3. Nothing here waits: it writes to transports, sets flags and schedules one timer.
 """
@@ -45,7 +46,7 @@ class Dispatcher:
         self.held: set[str] = set()
         self.is_free: dict[str, asyncio.Event] = {}
         self.is_sink_ready: dict[str, asyncio.Event] = {}
-        self.is_hook_ready: dict[int, asyncio.Event] = {}
+        self.wake_hook: dict[int, Callable[[], None]] = {}
         self.is_tap_ready: dict[int, asyncio.Event] = {}
         self.is_quarantine_ready = asyncio.Event()
 
@@ -92,7 +93,8 @@ class Dispatcher:
         for sink in work.ready_sinks:
             _set(self.is_sink_ready, sink)
         for hook in work.ready_hooks:
-            _set(self.is_hook_ready, hook)
+            if hook in self.wake_hook:
+                self.wake_hook[hook]()
         for tap in work.ready_taps:
             _set(self.is_tap_ready, tap)
         if work.ready_quarantine:

@@ -161,7 +161,7 @@ class Node:
         for (number, _), hook, (_, timeout_s) in zip(self.engine.hooks(), hooks, self.plan.hooks, strict=True):
             runner = HookRunner(number, hook, timeout_s=timeout_s, dispatcher=self.dispatcher, clock=self.clock)
             self.hooks[number] = runner
-            self.dispatcher.is_hook_ready[number] = runner.is_ready
+            self.dispatcher.wake_hook[number] = runner.wake
             self.start(("hook", str(number)), runner.run())
 
     def start_links(self) -> None:

@@ -161,6 +161,11 @@ impl Pipeline {
         }
     }
 
+    /// It is this late now, and nothing else has happened.
+    pub fn tell_time(&mut self, now_ns: i64) {
+        self.now_ns = now_ns;
+    }
+
     /// When [`Pipeline::advance`] is to be called at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Option<i64> {

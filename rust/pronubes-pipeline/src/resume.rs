@@ -17,7 +17,7 @@ impl Pipeline {
         let Some(entry) = self.floor.hooks.get_mut(hook as usize) else { return false };
         let generation = entry.generation;
         let Some(mut returned) = entry.queue.give_back(batch) else { return false };
-        self.now_ns = now_ns;
+        self.now_ns = self.now_ns.max(now_ns); // It comes from another thread, whose clock was read before it waited.
         let (router, wiring) = plan_of(&mut self.router, &self.wiring, &mut self.retired, self.generation, generation);
         let mut resumption = Resumption { router, wiring, floor: &mut self.floor, sources: &self.sources };
         match result.check(returned.len()) {
@@ -32,7 +32,7 @@ impl Pipeline {
         let Some(entry) = self.floor.hooks.get_mut(hook as usize) else { return false };
         let generation = entry.generation;
         let Some(mut returned) = entry.queue.give_back(batch) else { return false };
-        self.now_ns = now_ns;
+        self.now_ns = self.now_ns.max(now_ns); // It comes from another thread, whose clock was read before it waited.
         let (router, wiring) = plan_of(&mut self.router, &self.wiring, &mut self.retired, self.generation, generation);
         let mut resumption = Resumption { router, wiring, floor: &mut self.floor, sources: &self.sources };
         resumption.fail(&mut returned, reason, detail);

@@ -259,10 +259,11 @@ impl Pipeline {
         keep: Option<Bound<'_, PyAny>>,
         failed: Vec<(usize, String)>,
         now_ns: i64,
-    ) -> PyResult<Option<Work>> {
+    ) -> PyResult<()> {
         // Before the lock is taken: reading arguments may run Python code.
         let result = guard(|| Ok(args::hook_result(py, &fields, payloads, topics, keep, failed)))?;
-        self.run(py, |state| {
+        guard(|| {
+            let mut state = self.lock();
             let is_known = match result {
                 Ok(result) => state.pipeline.hook_done(hook, batch, &result, now_ns),
                 Err(detail) => {
@@ -275,19 +276,19 @@ impl Pipeline {
     }
 
     #[pyo3(signature = (hook, batch, *, reason, detail, now_ns))]
-    fn hook_failed(
-        &self,
-        py: Python<'_>,
-        hook: u32,
-        batch: u64,
-        reason: &str,
-        detail: &str,
-        now_ns: i64,
-    ) -> PyResult<Option<Work>> {
+    fn hook_failed(&self, hook: u32, batch: u64, reason: &str, detail: &str, now_ns: i64) -> PyResult<()> {
         let reason = args::hook_reason(reason)?;
-        self.run(py, |state| {
-            let is_known = state.pipeline.hook_failed(hook, batch, reason, detail, now_ns);
+        guard(|| {
+            let is_known = self.lock().pipeline.hook_failed(hook, batch, reason, detail, now_ns);
             is_known.then_some(()).ok_or_else(|| unknown("such hook or batch", format!("{hook} {batch}")))
+        })
+    }
+
+    #[pyo3(signature = (*, now_ns))]
+    fn work(&self, py: Python<'_>, now_ns: i64) -> PyResult<Option<Work>> {
+        self.run(py, |state| {
+            state.pipeline.tell_time(now_ns);
+            Ok(())
         })
     }
 

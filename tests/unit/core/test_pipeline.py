@@ -178,7 +178,7 @@ class TestHooks:
         batch = pipeline.take_hook(0)
         assert (len(batch), batch.column("{area}").to_list()) == (4, ["a"] * 4)
         value = np.frombuffer(batch.column("value").data, "<f8")
-        work = pipeline.hook_done(
+        pipeline.hook_done(
             0,
             batch.id,
             fields=[("value", "f64", value * 2, None), ("hot", "bool", (value > 1).astype(np.uint8), np.array([1, 1, 0, 1], np.uint8))],
@@ -187,7 +187,7 @@ class TestHooks:
             keep=np.array([1, 1, 1, 0], np.uint8),
             now_ns=NOW,
         )
-        assert work.ready_sinks == ["sql"]
+        assert pipeline.work(now_ns=NOW).ready_sinks == ["sql"]
         assert taken(pipeline) == [
             ("acme/0", b'{"value": 0.0, "ts": 5,"hot":false}'),
             ("acme/1", b'{"other": 1,"value":2.0,"hot":false}'),
@@ -213,8 +213,8 @@ class TestHooks:
         pipeline = hooked()
         push(pipeline, ("raw/a/1", b'{"value": 1}'), ("raw/a/2", b'{"value": 2}'))
         batch = pipeline.take_hook(0)
-        work = pipeline.hook_done(0, batch.id, now_ns=NOW, **changes)
-        assert work.ready_quarantine
+        pipeline.hook_done(0, batch.id, now_ns=NOW, **changes)
+        assert pipeline.work(now_ns=NOW).ready_quarantine
         faults = pipeline.take_quarantine()
         record = json.loads(faults.ndjson().splitlines()[0])
         assert faults.reasons() == {("all", "hook_output"): 2}
