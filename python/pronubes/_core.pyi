@@ -693,6 +693,56 @@ class Pipeline:
 
     # Looking in
 
+    def catalog_page(
+        self,
+        *,
+        filter: str | None = None,
+        search: str | None = None,
+        after: str | None = None,
+        limit: int,
+        now_ns: int,
+    ) -> bytes:
+        """Names of the catalogue in their order: `{"topics": [..], "next": cursor or null}`. `filter` is an MQTT filter,
+        `search` a text that
+        names contain, `after` the `next` of the page before. A page may hold fewer names than `limit` (at most 1,000) and
+        not be the last: only
+        `next` says so.
+
+        A topic is `{"topic", "payload" | "text" | "base64", "payload_bytes", "received_ns", "first_ns", "count", "rate",
+        "route", "source", "origin", "contract", "branch", "owner", "violations", "sequence", "orphan"}`; `payload` is null
+        where it was not kept, `rate` is
+        messages per second, `origin` the topic it was made of; an `orphan` has lost its route in a reload. About 1 us a
+        topic; at most
+        10 ms with a million names; does not detach.
+
+        Raises:
+            TopicError: the filter is none.
+            KeyError: the configuration has no catalogue.
+        """
+    def catalog_children(self, prefix: str | None = None, *, after: str | None = None, limit: int) -> bytes:
+        """The levels right below a name, or the first levels: `{"children": [{"name", "is_topic", "below"}], "next":
+        cursor or null}`; `below` counts the names
+        below. About 3 us a child; does not detach.
+
+        Raises:
+            KeyError: the configuration has no catalogue.
+        """
+    def catalog_get(self, topic: str, *, now_ns: int) -> bytes | None:
+        """One name as in `catalog_page`, or `None`. Cheap; does not detach.
+
+        Raises:
+            KeyError: the configuration has no catalogue.
+        """
+    def catalog_changes(self, since: int, *, limit: int, now_ns: int) -> bytes:
+        """Names with a value newer than the sequence number `since`, oldest change first: `{"sequence", "generation",
+        "more", "topics": [..]}`; ask again with the
+        greatest `sequence` seen. Another `generation` than before says that names were taken out by a reload: begin anew
+        with 0. About 1 us a
+        topic plus 10 ns per 64 names; does not detach.
+
+        Raises:
+            KeyError: the configuration has no catalogue.
+        """
     def changes(self, sink: str, since: int, *, limit: int) -> bytes:
         """What changed in a latest sink: `{"sequence": n, "more": bool, "topics": count, "values": [{"topic", "payload"
         | "text" | "base64", "time_ns",

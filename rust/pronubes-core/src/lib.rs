@@ -4,6 +4,7 @@
 //! embeds it passes bytes and the time in and takes outcomes out. It refuses to guess: what is not right about a
 //! message is an outcome with a [`Reason`], what is not right about a configuration is an error with a position.
 
+pub mod catalog;
 pub mod error;
 pub mod explanation;
 pub mod expr;

@@ -64,6 +64,11 @@ reasons! {
     TopicTooLong "topic_too_long" "The rendered topic is longer than 65,535 bytes." "Shorten the template or its values.";
     TemplateEmptyValue "template_empty_value" "A value in the topic template is empty." "A topic level must not vanish; fix the value or the template.";
     TemplateIllegalValue "template_illegal_value" "A value in the topic template has `/`, `+`, `#`, NUL, or starts the topic with `$`." "Map the value to a legal name before it is used in a topic.";
+    // Namespace
+    NameLevels "name_levels" "The name has too few or too many levels for the namespace, or an empty one." "The detail counts them; adjust `topic` of the route, or `levels` of the namespace.";
+    NameIllegal "name_illegal" "A level of the name breaks the naming rule of the namespace." "The detail names the level; rename at the source, map the value, or set `illegal: escape`.";
+    NameNotPermitted "name_not_permitted" "Neither the route nor the source may publish under this branch of the namespace." "Add the route to `publish` of the branch that the detail names, or correct the name.";
+    NameCollision "name_collision" "Another source or topic publishes under this name already." "Give each a name of its own; `several_publishers: true` permits it for all names.";
     // Hooks
     HookFailed "hook_failed" "The Python hook raised an exception." "The detail has the exception; the log names the hook and counts the messages.";
     HookTimeout "hook_timeout" "The Python hook did not return within its time budget." "Raise `timeout` on the step, or make the hook faster.";

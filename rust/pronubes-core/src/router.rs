@@ -8,6 +8,7 @@ mod explain;
 mod explode;
 mod finish;
 mod hits;
+mod publish;
 mod resolve;
 mod run;
 mod trace;
@@ -15,9 +16,11 @@ mod work;
 
 use std::sync::Arc;
 
+use crate::catalog::{Catalog, RouteLabel};
 use crate::matcher::{RouteId, TopicTable};
 use crate::outcome::{Outlet, Quarantined, Resumed, Routed};
-use crate::plan::Plan;
+use crate::plan::{Plan, Route};
+use crate::spec::CatalogSpec;
 use crate::stats::{RouteStats, RouterStats, SourceStats};
 use crate::topic::validate_topic;
 use crate::{Message, Reason};
@@ -78,6 +81,7 @@ impl Router {
         let stages = plan.routes.iter().map(|route| route.stages.len()).max().unwrap_or_default();
         let mut work = Work::default();
         work.routes.levels.resize_with(stages, Level::default);
+        work.routes.catalog = plan.catalog.map(|spec| Box::new(new_catalog(&plan, &spec)));
         let table = TopicTable::new(plan.limits.topic_table_bytes);
         Self { plan, stats, table, work }
     }
@@ -100,6 +104,21 @@ impl Router {
         &self.table
     }
 
+    /// What leaves under which name, where the plan wants it kept.
+    #[must_use]
+    pub fn catalog(&self) -> Option<&Catalog> {
+        self.work.routes.catalog.as_deref()
+    }
+
+    /// Takes over the catalogue of the router before it. That one goes on without: its last messages are not noted.
+    pub fn inherit(&mut self, before: &mut Self) {
+        let (Some(spec), Some(mut catalog)) = (self.plan.catalog, before.work.routes.catalog.take()) else { return };
+        catalog.reconfigure(spec.bytes, spec.payload_bytes, false);
+        let (routes, sources) = labels(&self.plan);
+        catalog.reload(routes, sources);
+        self.work.routes.catalog = Some(catalog);
+    }
+
     /// Takes a message through every route that wants it.
     ///
     /// The topic must be a valid topic name and the source one of the plan's: both are checked where messages come in.
@@ -111,7 +130,7 @@ impl Router {
         let watched = (outlet, &mut Unwatched);
         let routed = match table.get(group, message.topic.as_bytes()) {
             Some(entry) => run_hits(plan, stats, entry.blob, &mut work.routes, message, watched),
-            None => match resolve::learn(plan, message.source, message.topic, table, &mut work.hits, &mut work.blob) {
+            None => match resolve::learn(plan, message.source, message.topic, table, work) {
                 Ok(()) => run_hits(plan, stats, &work.blob, &mut work.routes, message, watched),
                 Err(reason) => Routed::Rejected(reason),
             },
@@ -137,7 +156,7 @@ impl Router {
         route_stats.absorbed = route_stats.absorbed.saturating_sub(1);
         let (group, _) = plan.group_of(message.source);
         let known = table.get(group, message.topic.as_bytes()).is_some()
-            || resolve::learn(plan, message.source, message.topic, table, &mut work.hits, &mut work.blob).is_ok();
+            || resolve::learn(plan, message.source, message.topic, table, work).is_ok();
         let blob = table.get(group, message.topic.as_bytes()).map_or(work.blob.as_slice(), |entry| entry.blob);
         let hit = PackedHits(blob).find(|hit| known && hit.route == resumed.route);
         let is_valid = resumed.new_topic.is_none_or(|topic| validate_topic(topic).is_ok());
@@ -169,4 +188,17 @@ impl Router {
         stats.absorbed = stats.absorbed.saturating_sub(1);
         stats.count_quarantined(reason);
     }
+}
+
+fn new_catalog(plan: &Plan, spec: &CatalogSpec) -> Catalog {
+    let mut catalog = Catalog::new(spec.bytes, spec.payload_bytes);
+    let (routes, sources) = labels(plan);
+    catalog.reload(routes, sources);
+    catalog
+}
+
+/// Routes and sources as the catalogue shows them.
+fn labels(plan: &Plan) -> (Vec<RouteLabel>, Vec<Box<str>>) {
+    let label = |route: &Route| RouteLabel { name: route.name.clone(), contract: None, naming: route.naming };
+    (plan.routes.iter().map(label).collect(), plan.sources.to_vec())
 }

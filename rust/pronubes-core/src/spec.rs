@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::catalog::{DEFAULT_CATALOG_BYTES, DEFAULT_PAYLOAD_BYTES};
 use crate::matcher::DEFAULT_MAX_LEVELS;
 
 /// Everything that the router needs to know.
@@ -31,6 +32,9 @@ pub struct RouterSpec {
     /// Bounds on what messages may be.
     #[serde(default)]
     pub limits: LimitsSpec,
+    /// The catalogue of names; none keeps none.
+    #[serde(default)]
+    pub catalog: Option<CatalogSpec>,
     /// The routes, in the order of the file.
     #[serde(default)]
     pub routes: Vec<RouteSpec>,
@@ -64,6 +68,22 @@ impl Default for LimitsSpec {
             topic_levels: DEFAULT_MAX_LEVELS,
             topic_table_bytes: 256 << 20,
         }
+    }
+}
+
+/// The catalogue of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CatalogSpec {
+    /// What it may take.
+    pub bytes: usize,
+    /// Payloads longer than this are not kept.
+    pub payload_bytes: usize,
+}
+
+impl Default for CatalogSpec {
+    fn default() -> Self {
+        Self { bytes: DEFAULT_CATALOG_BYTES, payload_bytes: DEFAULT_PAYLOAD_BYTES }
     }
 }
 

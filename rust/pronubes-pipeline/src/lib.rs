@@ -8,6 +8,7 @@
 mod base64;
 pub mod batch;
 mod blueprint;
+pub mod catalog;
 pub mod column;
 pub mod edit;
 pub mod fields;

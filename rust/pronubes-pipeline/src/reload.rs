@@ -119,7 +119,8 @@ impl Pipeline {
         }
         self.now_ns = now_ns;
         self.generation += 1;
-        let router = std::mem::replace(&mut self.router, Router::new(Arc::clone(&blueprint.plan)));
+        let mut router = std::mem::replace(&mut self.router, Router::new(Arc::clone(&blueprint.plan)));
+        self.router.inherit(&mut router);
         let wiring = std::mem::take(&mut self.wiring);
         self.retired.push(Retired { router, wiring, generation: self.generation - 1 });
         self.apply(blueprint);

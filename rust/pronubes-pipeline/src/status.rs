@@ -1,6 +1,7 @@
 //! Status: the three ledgers, and what lies where. What is buffered is counted by walking the buffers, never by a counter: a ledger
 //! that checks itself against its own sums would find nothing.
 
+use pronubes_core::catalog::{Catalog, CatalogStats};
 use pronubes_core::{RouteStats, SourceStats};
 use serde::Serialize;
 
@@ -148,6 +149,8 @@ pub struct Status {
     pub quarantine: QuarantineStatus,
     /// Messages that wait in hooks or are with Python, by walking.
     pub in_hooks: u64,
+    /// The catalogue, where there is one.
+    pub catalog: Option<CatalogStats>,
 }
 
 impl Pipeline {
@@ -173,6 +176,7 @@ impl Pipeline {
             connections: (0..self.connections.len()).filter_map(|number| self.connection_status(number)).collect(),
             quarantine: self.quarantine_status(),
             in_hooks: self.floor.hooks.iter().map(|hook| hook.queue.walk() as u64).sum(),
+            catalog: self.router.catalog().map(Catalog::stats),
         };
         status.balanced = status.is_balanced();
         status.totals = status.totals();

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use pronubes_pipeline::catalog::TextQuery;
 use pronubes_pipeline::lines::LineFormat;
 use pronubes_pipeline::sink::ConfirmError;
 use pronubes_pipeline::{Pipeline as CorePipeline, view};
@@ -45,6 +46,10 @@ impl Pipeline {
             state.work(py)
         })
     }
+}
+
+fn no_catalog() -> PyErr {
+    unknown("catalogue", "catalog")
 }
 
 impl State {
@@ -335,6 +340,59 @@ impl Pipeline {
             let mut state = self.lock();
             let latest = state.pipeline.latest(sink).ok_or_else(|| unknown("latest sink", sink))?;
             Ok(PyBytes::new(py, &view::points(latest, topic, since_ns)))
+        })
+    }
+
+    #[pyo3(signature = (*, filter=None, search=None, after=None, limit, now_ns))]
+    fn catalog_page<'py>(
+        &self,
+        py: Python<'py>,
+        filter: Option<&str>,
+        search: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+        now_ns: i64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        guard(|| {
+            let query = TextQuery { filter, search, after, limit };
+            let page = self.lock().pipeline.catalog_page(&query, now_ns).map_err(|error| topic_error(py, &error))?;
+            Ok(PyBytes::new(py, &page.ok_or_else(no_catalog)?))
+        })
+    }
+
+    #[pyo3(signature = (prefix=None, *, after=None, limit))]
+    fn catalog_children<'py>(
+        &self,
+        py: Python<'py>,
+        prefix: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        guard(|| {
+            let children = self.lock().pipeline.catalog_children(prefix, after, limit);
+            Ok(PyBytes::new(py, &children.ok_or_else(no_catalog)?))
+        })
+    }
+
+    #[pyo3(signature = (topic, *, now_ns))]
+    fn catalog_get<'py>(&self, py: Python<'py>, topic: &str, now_ns: i64) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        guard(|| {
+            let found = self.lock().pipeline.catalog_get(topic, now_ns).ok_or_else(no_catalog)?;
+            Ok(found.map(|view| PyBytes::new(py, &view)))
+        })
+    }
+
+    #[pyo3(signature = (since, *, limit, now_ns))]
+    fn catalog_changes<'py>(
+        &self,
+        py: Python<'py>,
+        since: u64,
+        limit: usize,
+        now_ns: i64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        guard(|| {
+            let changes = self.lock().pipeline.catalog_changes(since, limit, now_ns);
+            Ok(PyBytes::new(py, &changes.ok_or_else(no_catalog)?))
         })
     }
 

@@ -8,5 +8,5 @@ mod table;
 mod trie;
 
 pub use crate::payload::Span;
-pub use table::{DEFAULT_TABLE_BYTES, Entry, TopicRecord, TopicSlot, TopicTable};
+pub use table::{DEFAULT_TABLE_BYTES, Entry, TopicPlace, TopicRecord, TopicSlot, TopicTable};
 pub use trie::{DEFAULT_MAX_LEVELS, Hits, Matcher, RouteId};

@@ -13,6 +13,8 @@
 
 use std::hash::{BuildHasher, Hasher};
 
+use memchr::memmem::Finder;
+
 /// Default limit of a table: room for a million topics with their rendered names, twice over.
 pub const DEFAULT_TABLE_BYTES: usize = 256 << 20;
 
@@ -28,11 +30,17 @@ const HEADER_BYTES: usize = 12;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicSlot(pub u32);
 
+/// Where the record of a topic lies. It stays there for as long as the table is not cleared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TopicPlace(pub u32);
+
 /// What the table knows about a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// Its number.
     pub slot: TopicSlot,
+    /// Where its record lies.
+    pub place: TopicPlace,
     /// What [`TopicTable::insert`] was given for it.
     pub blob: &'a [u8],
 }
@@ -128,7 +136,8 @@ impl TopicTable {
             if bucket.hash == hash {
                 let record = self.record(bucket.location)?;
                 if record.topic == topic && record.group == group {
-                    return Some(Entry { slot: record.slot, blob: record.blob });
+                    let place = TopicPlace(bucket.location);
+                    return Some(Entry { slot: record.slot, place, blob: record.blob });
                 }
             }
             place += 1;
@@ -147,6 +156,37 @@ impl TopicTable {
             self.untracked += 1;
         }
         slot
+    }
+
+    /// The topic whose record lies at a place.
+    #[inline]
+    #[must_use]
+    pub fn at(&self, place: TopicPlace) -> Option<TopicRecord<'_>> {
+        self.record(place.0)
+    }
+
+    /// Gives the place of every topic that contains a text, in one pass over the arena. The topics lie behind each other
+    /// and most of what is read is topics, so this is the speed of memory and no walk over an index.
+    pub fn search(&self, text: &Finder<'_>, mut found: impl FnMut(TopicPlace)) {
+        let length = text.needle().len();
+        for (number, chunk) in self.chunks.iter().enumerate() {
+            let (mut from, mut start) = (0, 0);
+            while let Some(at) = chunk.get(from..).and_then(|rest| text.find(rest)).map(|at| from + at) {
+                let Some((place, topic, end)) = record_around(chunk, start, at) else { break };
+                start = place;
+                let is_inside = topic.start <= at && at + length <= topic.end;
+                from = if is_inside { end } else { at + 1 };
+                if let (true, Ok(location)) = (is_inside, u32::try_from((number << OFFSET_BITS) | (place / ALIGNMENT)))
+                {
+                    found(TopicPlace(location));
+                }
+            }
+        }
+    }
+
+    /// Another limit; what is remembered stays.
+    pub fn set_max_bytes(&mut self, max_bytes: usize) {
+        self.max_bytes = max_bytes;
     }
 
     /// How many topics are remembered.
@@ -291,6 +331,20 @@ fn parse_record(bytes: &[u8]) -> Option<TopicRecord<'_>> {
     let blob = rest.get(..blob_length)?;
     let slot = TopicSlot(u32::from_le_bytes([s0, s1, s2, s3]));
     Some(TopicRecord { slot, group: u16::from_le_bytes([g0, g1]), topic, blob })
+}
+
+/// The record of a chunk that holds the byte `at`, looked for from the record at `start` on: where it begins, where its
+/// topic lies and where it ends.
+fn record_around(chunk: &[u8], mut start: usize, at: usize) -> Option<(usize, std::ops::Range<usize>, usize)> {
+    loop {
+        let record = parse_record(chunk.get(start..)?)?;
+        let end = start + padded(record_bytes(record.topic, record.blob));
+        if at < end {
+            let topic = start + HEADER_BYTES;
+            return Some((start, topic..topic + record.topic.len(), end));
+        }
+        start = end;
+    }
 }
 
 fn record_bytes(topic: &[u8], blob: &[u8]) -> usize {

@@ -37,6 +37,7 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
             literals,
             payload_limits: payload_limits(spec),
             limits: spec.limits,
+            catalog: spec.catalog,
         }),
         _ => Err(errors.0),
     }

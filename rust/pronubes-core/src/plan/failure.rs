@@ -22,6 +22,8 @@ pub(crate) enum About<'p> {
     Template(&'p str),
     /// A byte of the payload.
     Byte(u32),
+    /// What whoever failed has told beside.
+    Told,
 }
 
 impl<'p> Failure<'p> {
@@ -33,8 +35,8 @@ impl<'p> Failure<'p> {
         Self { step: Some(number), reason, about }
     }
 
-    /// Writes what a person wants to know beside the reason.
-    pub(crate) fn describe(&self, out: &mut String) {
+    /// Writes what a person wants to know beside the reason; `told` is what [`About::Told`] means.
+    pub(crate) fn describe(&self, told: &str, out: &mut String) {
         // A `String` takes every write.
         let _ = match self.about {
             About::Nothing => Ok(()),
@@ -42,6 +44,7 @@ impl<'p> Failure<'p> {
             About::Expression(text) => write!(out, "expression `{text}`"),
             About::Template(text) => write!(out, "topic `{text}`"),
             About::Byte(offset) => write!(out, "at byte {offset}"),
+            About::Told => out.write_str(told),
         };
     }
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::matcher::{Matcher, RouteId};
 use crate::payload::{Limits, Literals, SlotId};
-use crate::spec::{LimitsSpec, RouterSpec};
+use crate::spec::{CatalogSpec, LimitsSpec, RouterSpec};
 use crate::template::Template;
 use crate::topic::RouteFilter;
 use crate::{HookId, SinkId, SourceId, SpecError};
@@ -46,6 +46,7 @@ pub struct Plan {
     pub(crate) literals: Literals,
     pub(crate) payload_limits: Limits,
     pub(crate) limits: LimitsSpec,
+    pub(crate) catalog: Option<CatalogSpec>,
 }
 
 /// Sources that the same routes take from share an index and their remembered topics.
@@ -74,6 +75,10 @@ pub(crate) struct Route {
     pub(crate) needs_captures: bool,
     /// Whether no template is rendered per message.
     pub(crate) has_static_names_only: bool,
+    /// Whether some target keeps the name.
+    pub(crate) keeps_name: bool,
+    /// A number that changes when it may publish under other names.
+    pub(crate) naming: u64,
     /// Each template once; the static ones have their names in the topic table.
     pub(crate) templates: Box<[Template]>,
     /// For each template, the slots of its payload fields in the last stage.

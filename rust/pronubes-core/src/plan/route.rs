@@ -1,6 +1,7 @@
 //! One route: its steps cut into stages, its templates and targets.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::choice::choose;
@@ -108,6 +109,8 @@ impl RouteCompiler<'_, '_> {
             is_final: route.is_final,
             wraps_scalars: route.steps.iter().any(|step| step.from_scalar),
             has_static_names_only: templates.iter().all(Template::is_static),
+            keeps_name: targets.iter().any(|target| target.name == TargetName::Kept),
+            naming: naming(route),
             templates: templates.into(),
             template_slots,
             targets: targets.into(),
@@ -320,6 +323,13 @@ impl RouteCompiler<'_, '_> {
         }
         position.and_then(|position| u16::try_from(position).ok()).map(SinkId)
     }
+}
+
+/// A hash of all that says under which names a route publishes.
+fn naming(route: &RouteSpec) -> u64 {
+    let targets: Vec<_> = route.to.iter().map(|target| &target.topic).collect();
+    let parts = format!("{:?} {:?} {:?} {targets:?}", route.from, route.filter, route.topic);
+    foldhash::fast::FixedState::default().hash_one(parts)
 }
 
 fn top_of(path: &FieldPath) -> Option<FieldPath> {

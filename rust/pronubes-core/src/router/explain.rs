@@ -4,7 +4,7 @@
 //! the routes that do not match the nearest.
 
 use super::hits::{Start, run_route};
-use super::resolve::{PackedHit, PackedHits, pack};
+use super::resolve::{Namer, PackedHit, PackedHits, pack};
 use super::run::Flow;
 use super::trace::Trace;
 use super::{Router, work};
@@ -29,6 +29,13 @@ impl Router {
     ///
     /// The topic must be a valid topic name and the source one of the plan's.
     pub fn explain(&mut self, message: &Message<'_>) -> Explanation {
+        let catalog = self.work.routes.catalog.take(); // Who only looks leaves no note.
+        let explanation = self.look(message);
+        self.work.routes.catalog = catalog;
+        explanation
+    }
+
+    fn look(&mut self, message: &Message<'_>) -> Explanation {
         let Self { plan, work, .. } = self;
         let mut explanation = Explanation {
             source: plan.sources[usize::from(message.source.0)].to_string(),
@@ -38,7 +45,8 @@ impl Router {
         };
         let work::Work { hits, blob, routes: work } = work;
         let (_, group) = plan.group_of(message.source);
-        if let Err(reason) = pack(plan, group, message.topic, hits, blob) {
+        let namer = &mut Namer { catalog: None };
+        if let Err(reason) = pack(plan, group, message.topic, namer, hits, blob) {
             explanation.rejected = Some(reason.code());
             return explanation;
         }

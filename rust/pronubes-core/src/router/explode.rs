@@ -59,7 +59,7 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
                 (Err(failure), None) => {
                     // A `String` takes every write.
                     let _ = write!(self.detail, "member `{key}`: ");
-                    failure.describe(self.detail);
+                    failure.describe(&self.names.told, self.detail);
                     first_failure = Some(failure);
                 }
             }

@@ -20,11 +20,12 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
     ) -> Result<(), Failure<'p>> {
         self.check_static_names()?;
         render(self.route, cells, inputs, arena, key, self.names)?;
+        self.publish(payload)?;
         for (index, target) in self.route.targets.iter().enumerate() {
             let topic = match target.name {
                 // A copy is walked: the names are an iterator, and the next target begins at the first again.
                 TargetName::Static(number) => match self.static_names.clone().nth(number) {
-                    Some(Ok(name)) => name,
+                    Some(Ok(name)) => name.text,
                     _ => continue, // They were checked above.
                 },
                 TargetName::Kept => self.new_topic.unwrap_or(self.message.topic).as_bytes(),

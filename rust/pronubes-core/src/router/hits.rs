@@ -62,7 +62,7 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
     (outlet, trace): (&mut O, &mut T),
 ) -> Flow {
     let route = plan.route(hit.route);
-    let RouteWork { captures, levels, names, detail } = work;
+    let RouteWork { captures, levels, names, detail, catalog } = work;
     if route.needs_captures {
         hit.captures(captures);
     }
@@ -80,8 +80,9 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
         captures,
         static_names: hit.names(),
         new_topic: start.new_topic,
-        names,
-        detail,
+        names: &mut *names,
+        detail: &mut *detail,
+        catalog: catalog.as_deref_mut(),
         emitted: &mut stats.emitted,
         tally: Tally::default(),
         outlet,
@@ -105,7 +106,7 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
         Err(failure) => {
             stats.count_quarantined(failure.reason);
             stats.forked += tally.hooks;
-            failure.describe(detail);
+            failure.describe(&names.told, detail);
             outlet.quarantine(&Quarantined {
                 route: hit.route,
                 step: failure.step,

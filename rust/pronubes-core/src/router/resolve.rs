@@ -2,9 +2,12 @@
 //! alone, packed into the bytes that the topic table keeps.
 //!
 //! Per hit: route (4 bytes), length of the rest (4), captures (1), two 16-bit offsets per capture, then per static template
-//! of the route one byte (0, or 1 + the reason why it cannot be rendered), the length (2) and the name. Routes that
-//! say `otherwise` stand behind all others. Only [`pack`] writes these bytes, so reading them cannot fail.
+//! of the route one byte (0, or 1 + the reason why there is no such name), the slot in the catalogue (4), the length (2) and the
+//! name. Where there is a catalogue and the route keeps the name, an entry for that follows, without text. Routes that say
+//! `otherwise` stand behind all others. Only [`pack`] writes these bytes, so reading them cannot fail.
 
+use super::work::Work;
+use crate::catalog::{Catalog, CatalogSlot};
 use crate::matcher::{Hits, RouteId, TopicTable};
 use crate::payload::Span;
 use crate::plan::{Group, Plan};
@@ -20,14 +23,27 @@ pub(super) fn learn(
     source: SourceId,
     topic: &str,
     table: &mut TopicTable,
-    hits: &mut Hits,
-    blob: &mut Vec<u8>,
+    work: &mut Work,
 ) -> Result<(), Reason> {
     let (number, group) = plan.group_of(source);
     check_length(topic)?;
-    pack(plan, group, topic, hits, blob)?;
-    table.insert(number, topic.as_bytes(), blob);
+    let namer = &mut Namer { catalog: work.routes.catalog.as_deref_mut() };
+    pack(plan, group, topic, namer, &mut work.hits, &mut work.blob)?;
+    table.insert(number, topic.as_bytes(), &work.blob);
     Ok(())
+}
+
+/// Who knows names.
+pub(super) struct Namer<'a> {
+    /// Gets the names that are right; those who only look have none.
+    pub(super) catalog: Option<&'a mut Catalog>,
+}
+
+impl Namer<'_> {
+    /// The slot of a name.
+    fn slot(&mut self, name: &[u8]) -> Option<CatalogSlot> {
+        self.catalog.as_deref_mut()?.reserve(name)
+    }
 }
 
 fn check_length(topic: &str) -> Result<(), Reason> {
@@ -41,19 +57,30 @@ fn check_length(topic: &str) -> Result<(), Reason> {
 ///
 /// # Errors
 /// When the topic is none that can be routed.
-pub(super) fn pack(plan: &Plan, group: &Group, topic: &str, hits: &mut Hits, blob: &mut Vec<u8>) -> Result<(), Reason> {
+pub(super) fn pack(
+    plan: &Plan,
+    group: &Group,
+    topic: &str,
+    namer: &mut Namer<'_>,
+    hits: &mut Hits,
+    blob: &mut Vec<u8>,
+) -> Result<(), Reason> {
     blob.clear();
     group.matcher.matches(topic, hits)?;
     for is_otherwise in [false, true] {
         let mut everywhere = group.everywhere.iter().peekable();
-        let wanted = |route: RouteId| plan.route(route).is_otherwise == is_otherwise;
+        let mut add = |route: RouteId, captures: &[Span]| {
+            if plan.route(route).is_otherwise == is_otherwise {
+                pack_hit(plan, route, (topic, captures), namer, blob);
+            }
+        };
         for (route, captures) in hits.iter() {
             while let Some(earlier) = everywhere.next_if(|earlier| **earlier < route) {
-                pack_hit(plan, *earlier, topic, &[], wanted, blob);
+                add(*earlier, &[]);
             }
-            pack_hit(plan, route, topic, captures, wanted, blob);
+            add(route, captures);
         }
-        everywhere.for_each(|route| pack_hit(plan, *route, topic, &[], wanted, blob));
+        everywhere.for_each(|route| add(*route, &[]));
     }
     Ok(())
 }
@@ -61,14 +88,10 @@ pub(super) fn pack(plan: &Plan, group: &Group, topic: &str, hits: &mut Hits, blo
 fn pack_hit(
     plan: &Plan,
     route: RouteId,
-    topic: &str,
-    captures: &[Span],
-    is_wanted: impl Fn(RouteId) -> bool,
+    (topic, captures): (&str, &[Span]),
+    namer: &mut Namer<'_>,
     blob: &mut Vec<u8>,
 ) {
-    if !is_wanted(route) {
-        return;
-    }
     blob.extend_from_slice(&route.0.to_le_bytes());
     let length_at = blob.len();
     blob.extend_from_slice(&[0; 4]);
@@ -77,20 +100,35 @@ fn pack_hit(
         blob.extend_from_slice(&short(span.start as usize));
         blob.extend_from_slice(&short(span.end as usize));
     }
-    for template in plan.route(route).templates.iter().filter(|template| template.is_static()) {
-        let status_at = blob.len();
-        blob.extend_from_slice(&[0; 3]);
-        let name_at = blob.len();
+    let own = plan.route(route);
+    for template in own.templates.iter().filter(|template| template.is_static()) {
+        let at = blob.len();
+        blob.extend_from_slice(&[0; NAME_HEAD]);
         match template.render_static(topic, captures, blob) {
             Ok(()) => {
-                let length = short(blob.len() - name_at);
-                blob[status_at + 1..name_at].copy_from_slice(&length);
+                let slot = namer.slot(&blob[at + NAME_HEAD..]);
+                let length = blob.len() - at - NAME_HEAD;
+                blob[at..at + NAME_HEAD].copy_from_slice(&name_head(Ok(slot), length));
             }
-            Err(reason) => blob[status_at] = 1 + reason as u8,
+            Err(reason) => blob[at..].copy_from_slice(&name_head(Err(reason), 0)),
         }
+    }
+    if own.keeps_name && plan.catalog.is_some() {
+        let slot = namer.slot(topic.as_bytes());
+        blob.extend_from_slice(&name_head(Ok(slot), 0));
     }
     let length = u32::try_from(blob.len() - length_at - 4).unwrap_or(u32::MAX);
     blob[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+/// What stands before a name.
+const NAME_HEAD: usize = 7;
+
+fn name_head(slot: Result<Option<CatalogSlot>, Reason>, length: usize) -> [u8; NAME_HEAD] {
+    let status = slot.map_or_else(|reason| 1 + reason as u8, |_| 0);
+    let [s0, s1, s2, s3] = slot.ok().flatten().map_or(u32::MAX, |slot| slot.0).to_le_bytes();
+    let [l0, l1] = short(length);
+    [status, s0, s1, s2, s3, l0, l1]
 }
 
 /// Topics, and so all offsets in them, are at most 65,535 bytes long (MQTT 5 §4.7.3-3; the table refuses longer ones).
@@ -144,21 +182,33 @@ impl<'a> PackedHit<'a> {
     }
 }
 
-/// Rendered names, or why there is none.
+/// A name that depends on the topic alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PackedName<'a> {
+    /// The name; empty where it is the topic itself.
+    pub(super) text: &'a [u8],
+    /// Its slot in the catalogue, where it has one.
+    pub(super) slot: Option<CatalogSlot>,
+}
+
+/// Names, or why there is none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PackedNames<'a>(&'a [u8]);
 
 impl<'a> Iterator for PackedNames<'a> {
-    type Item = Result<&'a [u8], Reason>;
+    type Item = Result<PackedName<'a>, Reason>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let (&[status, l0, l1], rest) = self.0.split_first_chunk::<3>()?;
-        let (name, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes([l0, l1])))?;
+        let (&[status, s0, s1, s2, s3, l0, l1], rest) = self.0.split_first_chunk::<NAME_HEAD>()?;
+        let (text, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes([l0, l1])))?;
         self.0 = rest;
         match Reason::ALL.get(usize::from(status).wrapping_sub(1)) {
             Some(reason) => Some(Err(*reason)),
-            None => Some(Ok(name)),
+            None => {
+                let slot = u32::from_le_bytes([s0, s1, s2, s3]);
+                Some(Ok(PackedName { text, slot: (slot != u32::MAX).then_some(CatalogSlot(slot)) }))
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use super::explode::Whole;
 use super::resolve::PackedNames;
 use super::trace::Trace;
 use super::work::{Level, Names, key_cell};
+use crate::catalog::Catalog;
 use crate::expr::Inputs;
 use crate::matcher::RouteId;
 use crate::outcome::{HookCall, Outlet, ResumePoint};
@@ -27,6 +28,7 @@ pub(super) struct Run<'p, 'a, O, T> {
     pub(super) new_topic: Option<&'a str>,
     pub(super) names: &'a mut Names,
     pub(super) detail: &'a mut String,
+    pub(super) catalog: Option<&'a mut Catalog>,
     pub(super) emitted: &'a mut [u64],
     pub(super) tally: Tally,
     pub(super) outlet: &'a mut O,

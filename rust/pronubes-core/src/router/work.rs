@@ -1,5 +1,6 @@
 //! The memory that handling messages needs, used again from message to message.
 
+use crate::catalog::{Catalog, CatalogSlot};
 use crate::matcher::Hits;
 use crate::payload::{Cell, Scan, Span, TextArena};
 use crate::plan::{EditState, ScanId, TreeState};
@@ -21,6 +22,8 @@ pub(super) struct RouteWork {
     pub(super) levels: Vec<Level>,
     pub(super) names: Names,
     pub(super) detail: String,
+    /// What leaves under which name, where the plan wants it kept.
+    pub(super) catalog: Option<Box<Catalog>>,
 }
 
 /// What one stage works on.
@@ -55,6 +58,10 @@ pub(super) struct Names {
     pub(super) text: Vec<u8>,
     /// By template; empty for those that are not rendered here.
     pub(super) spans: Vec<Span>,
+    /// The slots of the names of the present message in the catalogue.
+    pub(super) slots: Vec<CatalogSlot>,
+    /// What is wrong with a name.
+    pub(super) told: String,
 }
 
 /// The key of an exploded member as a cell.
