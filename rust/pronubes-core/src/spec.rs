@@ -93,6 +93,9 @@ impl Default for CatalogSpec {
 pub struct RouteSpec {
     /// Its name.
     pub name: String,
+    /// Variables of this route alone, beside those of the specification and before them: what a table says about one machine.
+    /// Routes with the same text and the same values share their stages.
+    pub vars: Ordered<serde_json::Value>,
     /// The sources that it takes from; none means every source.
     pub from: Option<Vec<String>>,
     /// Which topics it takes; none means every topic.

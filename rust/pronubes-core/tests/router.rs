@@ -29,6 +29,21 @@ fn the_standard_workload_goes_from_end_to_end() {
 }
 
 #[test]
+fn a_route_has_variables_of_its_own() {
+    let spec = r#"{"sources":["plant"],"sinks":["s"],"vars":{"site":"cologne","low":0},"routes":[
+      {"name":"a","filter":"a","vars":{"limit":80},"where":"payload.v < vars.limit","topic":"a/of","to":[{"sink":"s"}]},
+      {"name":"b","filter":"b","vars":{"limit":12.5},"where":"payload.v < vars.limit","topic":"b/of","to":[{"sink":"s"}]},
+      {"name":"c","filter":"c","vars":{"low":9},"steps":[{"compute":{"x":"vars.site + string(vars.low)"}}],"to":[{"sink":"s"}]},
+      {"name":"d","filter":"d","steps":[{"compute":{"x":"vars.site + string(vars.low)"}}],"to":[{"sink":"s"}]}]}"#;
+    let mut router = Router::new(compile(spec));
+    let mut outcomes = |topic: &str| routed(&mut router, topic, r#"{"v":50}"#);
+    assert_eq!(outcomes("a"), [Outcome::emitted("s", "a/of", r#"{"v":50}"#)]);
+    assert_eq!(outcomes("b"), [Outcome::Filtered("b".into())]);
+    assert_eq!(outcomes("c"), [Outcome::emitted("s", "c", r#"{"v":50,"x":"cologne9"}"#)]);
+    assert_eq!(outcomes("d"), [Outcome::emitted("s", "d", r#"{"v":50,"x":"cologne0"}"#)]);
+}
+
+#[test]
 fn routes_run_in_file_order_until_one_is_final() {
     let spec = r#"{"sources":["plant"],"sinks":["s"],"routes":[
       {"name":"rest","otherwise":true,"to":[{"sink":"s","topic":"rest"}]},

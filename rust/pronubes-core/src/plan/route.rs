@@ -134,12 +134,22 @@ impl RouteCompiler<'_, '_> {
         templates: &[Template],
     ) -> Stages {
         let paths: Vec<_> = templates.iter().map(Template::payload_paths).collect();
-        let key = format!("{captures:?} {:?} {:?} {paths:?}", route.condition, route.steps);
+        let key = format!("{captures:?} {:?} {:?} {paths:?} {:?}", route.condition, route.steps, route.vars.0);
         if let Some(known) = self.scans.known.get(&key) {
             return known.clone();
         }
         let before = self.errors.count();
-        let (stages, template_slots) = self.compile_stages(route, filter, captures, templates);
+        let (stages, template_slots) = if route.vars.0.is_empty() {
+            self.compile_stages(route, filter, captures, templates)
+        } else {
+            let mut vars = self.shared.vars.clone();
+            vars.extend(route.vars.0.iter().cloned());
+            let Shared { cache, hooks, .. } = *self.shared;
+            let mut shared = Shared { vars: &vars, cache, literals: self.shared.literals, hooks };
+            let mut compiler =
+                RouteCompiler { spec: self.spec, shared: &mut shared, scans: self.scans, errors: self.errors };
+            compiler.compile_stages(route, filter, captures, templates)
+        };
         let stages = Stages { stages: stages.into(), template_slots: template_slots.into() };
         if self.errors.count() == before {
             self.scans.known.insert(key, stages.clone());
