@@ -46,6 +46,7 @@ class Diagnostic:
         hint: What the person can do.
         severity: Error or warning.
         is_secret: Whether what stands there must not be shown.
+        origin: The machine for which a template made it: a row of a table.
     """
 
     code: str
@@ -58,6 +59,7 @@ class Diagnostic:
     hint: str | None = None
     severity: Severity = Severity.ERROR
     is_secret: bool = False
+    origin: str | None = None
 
     def __str__(self) -> str:
         """Return `file:line:column: severity: message` with what was found, what was expected and the hint."""
@@ -67,5 +69,5 @@ class Diagnostic:
         return "\n".join(parts)
 
     def _details(self) -> list[tuple[str, str]]:
-        details = (("at", self.path), ("found", self.found), ("expected", self.expected), ("hint", self.hint))
+        details = (("at", self.path), ("for", self.origin), ("found", self.found), ("expected", self.expected), ("hint", self.hint))
         return [(name, text) for name, text in details if text]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from pronubes.cli.exit_codes import ExitCode
 from pronubes.cli.output import add_config_argument, add_json_argument, diagnostic_as_json, print_diagnostics, print_json
 from pronubes.diagnostics import Diagnostic, Severity
 from pronubes.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pronubes.config.load import Loaded
 
 __all__ = ["configure", "run"]
 
@@ -24,22 +28,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the configuration."""
-    diagnostics = _diagnostics(arguments.config, with_secrets=arguments.secrets)
+    loaded, diagnostics = _diagnostics(arguments.config, with_secrets=arguments.secrets)
     counts = {severity: sum(one.severity is severity for one in diagnostics) for severity in Severity}
     if arguments.json:
         findings = [diagnostic_as_json(diagnostic) for diagnostic in diagnostics]
         errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
-        print_json({"file": arguments.config, "ok": not errors, "errors": errors, "warnings": warnings, "diagnostics": findings})
+        counted = _counted(loaded) if loaded is not None else {}
+        print_json({"file": arguments.config, "ok": not errors, "errors": errors, "warnings": warnings, **counted, "diagnostics": findings})
     else:
         print_diagnostics(diagnostics)
-        if not counts[Severity.ERROR]:
-            sys.stdout.write(f"`{arguments.config}` is right.\n")
+        if loaded is not None:
+            sys.stdout.write(f"`{arguments.config}` is right{_made(loaded)}.\n")
     if counts[Severity.ERROR]:
         return ExitCode.CONFIGURATION
     return ExitCode.FAILED if arguments.strict and counts[Severity.WARNING] else ExitCode.OK
 
 
-def _diagnostics(path: str, *, with_secrets: bool) -> Sequence[Diagnostic]:
+def _diagnostics(path: str, *, with_secrets: bool) -> tuple[Loaded | None, Sequence[Diagnostic]]:
     from pronubes.config.compile import compile_node, compile_router, refuse_errors
     from pronubes.config.lint import lint
     from pronubes.config.load import load, without_garbage_collection
@@ -51,5 +56,25 @@ def _diagnostics(path: str, *, with_secrets: bool) -> Sequence[Diagnostic]:
             if with_secrets:
                 compile_node(loaded)
         except ConfigurationError as error:
-            return error.diagnostics
-        return lint(loaded)
+            return None, error.diagnostics
+        return loaded, lint(loaded)
+
+
+def _counted(loaded: Loaded) -> dict[str, Any]:  # Any: a JSON document
+    configuration, origins = loaded.configuration, loaded.places.origins
+    return {
+        "sources": len(configuration.sources),
+        "sinks": len(configuration.sinks),
+        "routes": len(configuration.routes),
+        "templates": len(configuration.templates),
+        "machines": origins.rows,
+        "made": {kind: len(made) for kind, made in origins.made.items()},
+    }
+
+
+def _made(loaded: Loaded) -> str:
+    origins = loaded.places.origins
+    if not origins.machines:
+        return ""
+    made = " and ".join(f"{len(names):,} {kind if len(names) != 1 else kind.removesuffix('s')}" for kind, names in origins.made.items() if names)
+    return f": templates make {made} for {origins.rows:,} {'machines' if origins.rows != 1 else 'machine'}"

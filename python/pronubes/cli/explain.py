@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     payload = sys.stdin.buffer.read(_MOST_PAYLOAD + 1) if arguments.payload == "-" else arguments.payload.encode(errors="surrogateescape")
     now_ns = None if arguments.received_ms is None else arguments.received_ms * 1_000_000
     explanation = Router(compile_router(loaded)).explain(source, arguments.topic, payload, now_ns=now_ns)
+    _add_origins(explanation, loaded)
     if arguments.json:
         print_json(explanation)
     else:
@@ -77,6 +78,15 @@ def _source_for(loaded: Loaded, topic: str) -> str:
         except TopicError:
             break
     return next((name for name, source in sources.items() if source.options.filters() is None), next(iter(sources), ""))
+
+
+def _add_origins(explanation: dict[str, Any], loaded: Loaded) -> None:  # Any: a JSON document
+    """Say of each route that a template made for which machine, and where its values come from."""
+    for route in explanation["routes"]:
+        origin = loaded.places.origins.of("routes", route["route"])
+        if origin is not None:
+            parameters = [{"name": one.name, "value": one.value, "origin": one.origin} for one in origin.parameters]
+            route["origin"] = {"template": origin.template, "machine": origin.place, "parameters": parameters}
 
 
 def _print(lines: Iterator[Text]) -> None:
@@ -118,6 +128,8 @@ def _near_miss(miss: Document) -> Text:
 def _route(route: Document, written: Document) -> Iterator[Text]:
     title = f"{route['route']}  "
     yield _line(("bold", title), ("", route["filter"] or "(every topic)"), (_FATES.get(route["fate"], ""), f"  {route['fate']}"))
+    if "origin" in route:
+        yield from _origin(route["origin"])
     if route["captures"]:
         yield _line(("bright_black", "  captures  "), ("", "  ".join(f"{one['name']}={one['value']}" for one in route["captures"])))
     if route["skipped"]:
@@ -132,6 +144,18 @@ def _route(route: Document, written: Document) -> Iterator[Text]:
     if route["not_shown"]:
         yield _line(("bright_black", f"  ... and {route['not_shown']} more"))
     yield from _end(route)
+
+
+def _origin(origin: Document) -> Iterator[Text]:
+    yield _line(("bright_black", "  template  "), ("", f"{origin['template']} for {origin['machine']}"))
+    for one in origin["parameters"]:
+        yield _line(("bright_black", "            "), ("", f"{one['name']} = {_json(one['value'])}"), ("bright_black", f"  {one['origin']}"))
+
+
+def _json(value: Any) -> str:  # Any: a scalar
+    import orjson
+
+    return orjson.dumps(value).decode()
 
 
 def _step(step: Document, steps: Sequence[Any]) -> Iterator[Text]:

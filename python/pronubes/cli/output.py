@@ -79,6 +79,7 @@ def diagnostic_as_json(diagnostic: Diagnostic) -> dict[str, Any]:  # Any: a JSON
         "column": position.column if position else None,
         "length": position.length if position else None,
         "path": diagnostic.path or None,
+        "machine": diagnostic.origin,
         "found": diagnostic.found,
         "expected": diagnostic.expected,
         "hint": diagnostic.hint,
@@ -108,9 +109,10 @@ def _render(diagnostic: Diagnostic, lines: Sequence[str], stream: TextIO) -> Ite
         yield f"  --> {diagnostic.file}:{position.line}:{position.column}{_paint('dim', where, stream)}"
         if position.line <= len(lines):
             yield from _excerpt(diagnostic, lines[position.line - 1], stream)
-    for name, text in (("expected", diagnostic.expected), ("hint", diagnostic.hint)):
+    details = (("for", diagnostic.origin), ("found", diagnostic.found if diagnostic.origin else None))
+    for name, text in (*details, ("expected", diagnostic.expected), ("hint", diagnostic.hint)):
         if text:
-            yield f"   = {name}: {text}"
+            yield f"   = {name}: {printable(text)}"
 
 
 def _excerpt(diagnostic: Diagnostic, line: str, stream: TextIO) -> Iterable[str]:

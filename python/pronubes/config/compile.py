@@ -52,12 +52,15 @@ def compile_router(loaded: Loaded) -> Compiled:
     hooks: dict[tuple[str, float], int] = {}
     retained = {name: bool(getattr(sink.options, "retain", False)) for name, sink in configuration.sinks.items()}
     raw_routes = loaded.values.get("routes", {})
+    origins = loaded.places.origins
     spec = {
         "vars": configuration.vars,
         "sources": list(configuration.sources),
         "sinks": list(configuration.sinks),
         "limits": configuration.limits.model_dump(),
-        "routes": [_route(name, raw_routes[name], route.steps, hooks, retained) for name, route in configuration.routes.items()],
+        "routes": [
+            origins.constants(name) | _route(name, raw_routes[name], route.steps, hooks, retained) for name, route in configuration.routes.items()
+        ],
     }
     spec["hooks"] = [name for name, _ in hooks]
     return Compiled(loaded, orjson.dumps(spec), tuple(hooks))
@@ -114,8 +117,9 @@ def refuse_subscriptions(loaded: Loaded) -> None:
 
 def diagnose(compiled: Compiled, errors: Sequence[SpecError]) -> list[Diagnostic]:
     """Give the engine's findings their places in the file."""
-    spec = orjson.loads(compiled.spec) if errors else {}
-    return [compiled.loaded.places.diagnostic(_finding(compiled.loaded, error, spec)) for error in errors]
+    spec, places = orjson.loads(compiled.spec) if errors else {}, compiled.loaded.places
+    findings = places.origins.condensed((_finding(compiled.loaded, error, spec) for error in errors), compiled.loaded.values)
+    return [places.diagnostic(finding) for finding in findings]
 
 
 def _finding(loaded: Loaded, error: SpecError, spec: Any) -> Finding:

@@ -40,6 +40,7 @@ class Finding:
         offset: The character within a text at which it is wrong.
         length: How many characters are meant.
         found: What stands there, when that is not simply the value.
+        origin: The machine that a template made it for.
     """
 
     code: str
@@ -52,6 +53,7 @@ class Finding:
     offset: int | None = None
     length: int | None = None
     found: str | None = None
+    origin: str | None = None
 
 
 def text_of_path(path: Iterable[str | int]) -> str:
@@ -157,6 +159,7 @@ _BOUNDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 _PATTERNS = {
+    "^[A-Za-z_][A-Za-z0-9_]{0,63}$": ("This is not the name of a parameter.", "letters, digits and `_`, not starting with a digit; at most 64"),
     "^[A-Za-z_][A-Za-z0-9_-]": ("This is not a name.", "letters, digits, `_` and `-`, not starting with a digit or `-`; at most 64"),
     "^[A-Za-z_][A-Za-z0-9_.]*:": ("This is not the name of a function.", "`module:function`"),
     "^([0-9]|[1-5]": ("This is not the number of a bit.", "a whole number from 0 to 63"),

@@ -31,7 +31,12 @@ _SHOWN = 20
 def lint(loaded: Loaded) -> list[Diagnostic]:
     """List warnings and notes about a configuration that is right."""
     subject = Lint(loaded)
-    found = [loaded.places.diagnostic(finding, severity=severity) for rule in _RULES for severity, finding in _patiently(rule, subject)]
+    by_severity: dict[Severity, list[Finding]] = {}
+    for rule in _RULES:
+        for severity, finding in _patiently(rule, subject):
+            by_severity.setdefault(severity, []).append(finding)
+    places = loaded.places
+    found = [places.diagnostic(one, severity=severity) for severity, all_ in by_severity.items() for one in places.origins.condensed(all_)]
     return in_order(found)
 
 
@@ -302,6 +307,19 @@ def _overlapping_subscriptions(subject: Lint) -> Found:
                 yield _warning("overlapping_topics", ("sources", name, "topics", position), message, "Subscribe to filters that do not overlap.")
 
 
+def _templates(subject: Lint) -> Found:
+    """Templates that make nothing, and parameters that change nothing."""
+    configuration = subject.configuration
+    used = {instance.template for instance in configuration.instances}
+    for template in configuration.templates:
+        if template not in used:
+            message = f"No instance uses the template `{template}`: what it would make is not checked."
+            yield _warning("unused_template", ("templates", template), message, at_key=True)
+    for template, parameter in subject.loaded.places.origins.unused:
+        path: Path = ("templates", template, "parameters", parameter)
+        yield _warning("unused_parameter", path, f"Nothing in the template uses the parameter `{parameter}`.", at_key=True)
+
+
 _RULES: tuple[Rule, ...] = (
     _dead_routes,
     _unreachable_routes,
@@ -312,4 +330,5 @@ _RULES: tuple[Rule, ...] = (
     _delivery,
     _connections,
     _overlapping_subscriptions,
+    _templates,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +15,9 @@ from pronubes.config.files import read_text
 from pronubes.config.findings import Finding, findings
 from pronubes.config.model import Configuration
 from pronubes.config.places import Places, nothings
-from pronubes.config.reader import Irregular, Pending, read_values
+from pronubes.config.reader import Irregular, read_values
 from pronubes.config.references import unresolved
+from pronubes.config.templates.expand import expand, outside_of_templates
 from pronubes.config.variables import Value, VariableProblem, substitute
 from pronubes.diagnostics import Diagnostic
 from pronubes.errors import ConfigurationError
@@ -74,7 +75,7 @@ def load_text(text: str, *, file: str = "<text>", base_dir: Path | None = None) 
         except Irregular:
             return _load_irregular(text, file, base_dir or Path.cwd())
         places = Places(file, text, _variables(values))
-        problems += _put_in(pending, places.variables)
+        problems += _put_in(outside_of_templates(values, pending), places.variables)
         if problems:
             return _load_irregular(text, file, base_dir or Path.cwd())
         return _check(values, places, base_dir or Path.cwd(), [])
@@ -93,7 +94,7 @@ def load_values(values: Mapping[str, Any], *, file: str = "<values>", base_dir: 
     """
     variables = _variables(values)
     problems: list[Finding] = []
-    copied = _copy(values, (), variables, problems)
+    copied = _copy_outside_of_templates(values, variables, problems)
     return _check(copied, Places(file, None, variables), base_dir or Path.cwd(), problems)
 
 
@@ -106,24 +107,26 @@ def _load_irregular(text: str, file: str, base_dir: Path) -> Loaded:
     values = document.root.plain_value()
     places.variables = _variables(values)
     problems: list[Finding] = list(nothings(document.root, ()))
-    copied = _copy(values, (), places.variables, problems)
+    copied = _copy_outside_of_templates(values, places.variables, problems)
     return _check(copied, places, base_dir, problems, document.problems)
 
 
 def _check(values: dict[str, Any], places: Places, base_dir: Path, problems: list[Finding], before: list[Diagnostic] | None = None) -> Loaded:
+    expansion = expand(values, places.variables, base_dir, places.file)
+    values, places.origins = expansion.values, expansion.origins
+    problems += expansion.findings
     configuration = None
     try:
         configuration = Configuration.model_validate(values)
     except ValidationError as error:
         known = {finding.path for finding in problems}
-        problems += [finding for finding in findings(error, values) if finding.path not in known]
-    if configuration is not None:
-        problems += unresolved(configuration)
-    if problems or before or configuration is None:
+        problems += places.origins.condensed((finding for finding in findings(error, values) if finding.path not in known), values)
+    if configuration is not None and expansion.is_complete:
+        problems += places.origins.condensed(unresolved(configuration), values)
+    if problems or before or configuration is None or expansion.diagnostics:
         known_places = [diagnostic.position for diagnostic in before or ()]
         following = [places.diagnostic(finding) for finding in problems if places.position_of_value(finding.path) not in known_places]
-        diagnostics = [*(before or ()), *following]
-        raise ConfigurationError(in_order(diagnostics))
+        raise ConfigurationError([*in_order([*(before or ()), *following]), *expansion.diagnostics])
     return Loaded(configuration, values, base_dir, places)
 
 
@@ -139,13 +142,18 @@ def _variables(values: Mapping[str, Any]) -> dict[str, Value]:
     return {str(name): value for name, value in variables.items() if isinstance(value, str | int | float)}
 
 
-def _put_in(pending: Pending, variables: Mapping[str, Value]) -> list[Finding]:
+def _put_in(pending: Iterable[tuple[Any, Any]], variables: Mapping[str, Value]) -> list[Finding]:
     for container, key in pending:
         try:
             container[key] = substitute(container[key], variables)
         except VariableProblem as problem:
             return [Finding(code="variable", path=(), message=str(problem))]
     return []
+
+
+def _copy_outside_of_templates(values: Mapping[str, Any], variables: Mapping[str, Value], problems: list[Finding]) -> dict[str, Any]:
+    templates = {"templates": values["templates"]} if "templates" in values else {}
+    return {str(key): templates.get(key) or _copy(item, (str(key),), variables, problems) for key, item in values.items()}
 
 
 def _copy(value: Any, path: tuple[str | int, ...], variables: Mapping[str, Value], problems: list[Finding]) -> Any:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, WithJsonSchema, model_validator
 from pydantic_core import CoreSchema, core_schema
 
+from pronubes.config.templates.model import Instance, Template
 from pronubes.connectors import registry
 from pronubes.connectors.options import ConnectorOptions, SinkConnector, SinkOptions, SourceConnector, SourceOptions, StrictModel
 from pronubes.connectors.values import ByteSize, Duration, QoS, refuse
@@ -72,8 +73,7 @@ class Route(StrictModel):
         "expect": "Check values with `where` until contracts are there.",
         "quarantine_breaker": "Watch the quarantine's counters until then.",
         "rollback_on": "Reload the old file until then.",
-        "template": "Write the routes out, or generate the file.",
-        "instances": "Write the routes out, or generate the file.",
+        "template": "Name the template in an entry of `instances`.",
         "queue": "Queues belong to sinks: put `queue` there.",
     }
 
@@ -206,8 +206,6 @@ class Configuration(StrictModel):
     not_yet: ClassVar[dict[str, str]] = {
         "namespace": "Name topics with the `topic` of each route until then.",
         "contracts": "Check values with `where` until contracts are there.",
-        "templates": "Write the routes out, or generate the file.",
-        "instances": "Write the routes out, or generate the file.",
         "site": "Put the site's names into `vars`.",
         "spool": "Use `delivery: through` until the durable log is there.",
         "log": "Use `delivery: through` until the durable log is there.",
@@ -231,3 +229,7 @@ class Configuration(StrictModel):
     """Where messages go."""
     routes: dict[Name, Route] = {}
     """What happens in between, in order. A message goes through every route whose filter and condition match."""
+    templates: dict[Name, Template] = {}
+    """Sources, sinks and routes with parameters, for many machines that are alike."""
+    instances: list[Instance] = []
+    """For which machines templates are made, in order. Their routes come after those under `routes`."""

@@ -9,6 +9,7 @@ from functools import cached_property
 from pronubes.config.findings import Finding, text_of_path
 from pronubes.config.located import Document, Node, read_located
 from pronubes.config.offsets import index_in_file, line_and_column, span_as_written
+from pronubes.config.templates.origins import Located, Origins
 from pronubes.config.traps import comma_hint, comment_hint
 from pronubes.config.variables import Value
 from pronubes.diagnostics import Diagnostic, Position, Severity
@@ -26,11 +27,13 @@ class Places:
         file: What findings call the file.
         text: The text; None when the configuration was made in Python.
         variables: What `${...}` were replaced by.
+        origins: What templates made, and for which machines.
     """
 
     file: str
     text: str | None = field(repr=False)
     variables: Mapping[str, Value] = field(repr=False)
+    origins: Origins = field(default_factory=Origins, repr=False)
 
     @cached_property
     def document(self) -> Document | None:
@@ -38,8 +41,9 @@ class Places:
         return read_located(self.text, self.file) if self.text is not None else None
 
     def diagnostic(self, finding: Finding, *, severity: Severity = Severity.ERROR) -> Diagnostic:
-        """Give a finding its place."""
-        node, key = self._nodes(finding)
+        """Give a finding its place: of what a template made, the place in the template."""
+        located = self._located(finding.path)
+        node, key = self._nodes(located.path)
         position, found, hint = None, finding.found, finding.hint
         if self.document is not None and node is not None:
             position = self._position(finding, node, key)
@@ -56,18 +60,23 @@ class Places:
             hint=hint,
             severity=severity,
             is_secret=finding.is_secret,
+            origin=finding.origin or located.origin or None,
         )
+
+    def _located(self, path: tuple[str | int, ...]) -> Located:
+        return self.origins.locate(path, self.variables) or Located(path, "", self.variables)
 
     def position_of_value(self, path: tuple[str | int, ...]) -> Position | None:
         """Return where the value at a path stands, not its key; None when it stands nowhere."""
+        path = self._located(path).path
         node, _, depth = self.document.find(path) if self.document is not None else (None, None, 0)
         return self.document.position(node) if self.document is not None and node is not None and depth == len(path) else None
 
-    def _nodes(self, finding: Finding) -> tuple[Node | None, Node | None]:
+    def _nodes(self, path: tuple[str | int, ...]) -> tuple[Node | None, Node | None]:
         if self.document is None:
             return None, None
-        node, key, depth = self.document.find(finding.path)
-        if depth < len(finding.path) and node is self.document.root:
+        node, key, depth = self.document.find(path)
+        if depth < len(path) and node is self.document.root:
             return None, None
         return node, key
 
@@ -105,10 +114,11 @@ class Places:
         encoded = text.encode()
         begin = len(encoded[:offset].decode(errors="ignore"))
         size = max(len(encoded[offset : offset + length].decode(errors="ignore")), 1)
-        node = self.document.find(path)[0] if self.document is not None else None
+        located = self._located(path)
+        node = self.document.find(located.path)[0] if self.document is not None else None
         if node is None or node.kind != "scalar" or "${" not in node.text:
             return begin, size
-        return span_as_written(node.text, self.variables, begin, size)
+        return span_as_written(node.text, located.variables, begin, size)
 
     def _found(self, finding: Finding, node: Node, key: Node | None) -> str:
         if finding.at_key:
@@ -127,7 +137,7 @@ class Places:
         hint = comment_hint(document.line(node.start[0]), node.start[1], label)
         if hint is not None or key is None:
             return hint
-        parent = document.find(finding.path[:-1])[0]
+        parent = document.find(self._located(finding.path).path[:-1])[0]
         previous = _before(parent, key) if parent is not None and parent.is_flow else None
         return comma_hint(key.text, previous.text) if previous is not None else None
 

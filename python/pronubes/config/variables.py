@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from pronubes.connectors.values import Secret
 
-__all__ = ["Piece", "VariableProblem", "pieces", "substitute"]
+__all__ = ["MARK", "Piece", "VariableProblem", "pieces", "reference_or_none", "replacement", "substitute"]
 
 Value = str | int | float | bool
-_MARK = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)\}|\$\{")
+MARK = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)\}|\$\{")
+"""What is replaced in a text; its group `name` stands between the braces."""
 _REFERENCES = ("env:", "file:")
 
 
@@ -50,7 +51,7 @@ def substitute(text: str, variables: Mapping[str, Value]) -> Value | Secret:
     Raises:
         VariableProblem: A variable is not known, or a reference is only a part of the text.
     """
-    whole = _MARK.fullmatch(text)
+    whole = MARK.fullmatch(text)
     if whole is not None and whole["name"]:
         if whole["name"].startswith(_REFERENCES):
             return Secret(text)
@@ -66,16 +67,27 @@ def pieces(text: str, variables: Mapping[str, Value]) -> Iterator[Piece]:
         VariableProblem: As for `substitute`.
     """
     end = 0
-    for match in _MARK.finditer(text):
+    for match in MARK.finditer(text):
         if match.start() > end:
             yield Piece(text[end : match.start()], end, match.start())
-        yield Piece(_replacement(match, variables), match.start(), match.end())
+        yield Piece(replacement(match, variables), match.start(), match.end())
         end = match.end()
     if end < len(text):
         yield Piece(text[end:], end, len(text))
 
 
-def _replacement(match: re.Match[str], variables: Mapping[str, Value]) -> str:
+def reference_or_none(text: str) -> Secret | None:
+    """Return the reference that a text is, if it is nothing else."""
+    whole = MARK.fullmatch(text)
+    return Secret(text) if whole is not None and (whole["name"] or "").startswith(_REFERENCES) else None
+
+
+def replacement(match: re.Match[str], variables: Mapping[str, Value]) -> str:
+    """Return what one match of `MARK` becomes.
+
+    Raises:
+        VariableProblem: As for `substitute`.
+    """
     if match[0] == "$${":
         return "${"
     name = match["name"]

@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from pronubes.errors import SecretUnavailable
 
-__all__ = ["ByteSize", "Credential", "Duration", "QoS", "Secret", "refuse"]
+__all__ = ["ByteSize", "Credential", "Duration", "QoS", "Secret", "is_duration", "is_reference", "refuse"]
 
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>ns|us|ms|s|m|min|h|d)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -43,6 +43,16 @@ def refuse(
     """
     facts = {"expected": expected, "hint": hint, "field": field, "secret": secret}
     return PydanticCustomError("refused", "{message}", {"message": message, **facts})
+
+
+def is_duration(text: str) -> bool:
+    """Tell whether a text is a number with a unit of time."""
+    return _DURATION.fullmatch(text) is not None
+
+
+def is_reference(text: str) -> bool:
+    """Tell whether a text refers to a secret."""
+    return _REFERENCE.fullmatch(text) is not None
 
 
 def _duration(value: Any) -> Any:  # Any: whatever stands in the YAML

@@ -1,0 +1,1 @@
+"""Templates and instances: parts of a configuration written once, and the tables that say for which machines."""
