@@ -14,6 +14,9 @@ from pronubes import _core, transforms
 from pronubes.cli.exit_codes import ExitCode
 from pronubes.config import limits, model
 from pronubes.config.descriptions import describe
+from pronubes.config.templates import model as templates
+from pronubes.config.templates import tables
+from pronubes.config.templates.parameters import PARAMETER_TYPES
 from pronubes.connectors import mqtt_options, options, registry
 
 DOCS = Path(__file__).parent
@@ -43,6 +46,14 @@ def configuration_page() -> str:
         arguments = getattr(transforms, verb.capitalize(), None)
         if arguments is not None:
             parts += [f"### `{verb}`\n\n{_first_line(arguments)}\n", _table(arguments)]
+    parts += [
+        "## `templates`\n\nA mapping of names to templates; [a how-to](../how-to/templates.md) shows one at work.\n",
+        _table(templates.Template),
+        "### `parameters`\n\nA mapping of names to types, or to these. Types: " + ", ".join(f"`{kind}`" for kind in PARAMETER_TYPES) + ".\n",
+        _table(templates.Parameter),
+        f"## `instances`\n\nA list of these, in order. A table has at most {tables.MAX_ROWS:,} rows.\n",
+        _table(templates.Instance),
+    ]
     return "\n".join(parts)
 
 
@@ -72,6 +83,9 @@ _SECTIONS = {
     "QueueOptions": "queue",
     "Target": "to",
     "Step": "steps",
+    "Template": "templates",
+    "Parameter": "parameters",
+    "Instance": "instances",
 }
 _SECTIONS |= {verb.capitalize(): verb for verb in transforms.VERBS}
 

@@ -48,6 +48,11 @@ def write_configuration(text: str, folder: Path) -> Path:
             tags.parent.mkdir(parents=True, exist_ok=True)
             slow = TAGS.replace("type\n", "type,group\n").replace("int16\n", f"int16,{next(iter(source.get('poll', {'default': 1})))}\n")
             tags.write_text(slow, encoding="utf-8")
+    for instance in yaml.safe_load(text).get("instances") or ():
+        if "table" in instance:
+            parameters = yaml.safe_load(text)["templates"][instance["template"]]["parameters"]
+            required = [name for name, parameter in parameters.items() if "default" not in parameter]
+            (folder / instance["table"]).write_text(f"{','.join(required)}\n{','.join('x' for _ in required)}\n", encoding="utf-8")
     return path
 
 

@@ -37,6 +37,11 @@ def test_a_good_configuration_passes(path: Path, validator: Any) -> None:
         {"routes": {"r": {"filter": "a", "to": "s", "steps": [{"rnd": 1}]}}},
         {"routes": {"r": {"filter": "a", "to": "s", "steps": [{"cast": {"field": "a", "type": "integer"}}]}}},
         {"limits": {"depth": "5"}},
+        {"templates": {"t": {"routes": {"r": {"filter": "a", "to": "s"}}}}},
+        {"templates": {"t": {"routes": {"r_${x}": {"filtre": "a", "to": "s"}}}}},
+        {"templates": {"t": {"sources": {"s_${x}": {"type": "mqqt"}}}}},
+        {"templates": {"t": {"parameters": {"x": "nam"}, "routes": {"r_${x}": {"filter": "a", "to": "s"}}}}},
+        {"instances": [{"table": "machines.csv"}]},
     ],
 )
 def test_a_wrong_shape_does_not(change: dict[str, object], validator: Any) -> None:
