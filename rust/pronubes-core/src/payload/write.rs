@@ -72,7 +72,7 @@ impl<'a> ObjectWriter<'a> {
     }
 
     /// The next field stays as it is.
-    #[inline]
+    #[inline(always)]
     pub fn keep(&mut self, field: &Field) {
         self.reach(field);
         self.run.end = field.value.end;
@@ -85,7 +85,7 @@ impl<'a> ObjectWriter<'a> {
     }
 
     /// The next field stays under a key that `write_key` writes, with its quotes.
-    #[inline]
+    #[inline(always)]
     pub fn rename_written(&mut self, field: &Field, write_key: impl FnOnce(&mut Vec<u8>)) {
         self.reach(field);
         self.copy_up_to(field.quoted_key().start);
@@ -94,7 +94,7 @@ impl<'a> ObjectWriter<'a> {
     }
 
     /// The next field stays and its value becomes what the caller appends to the returned buffer.
-    #[inline]
+    #[inline(always)]
     pub fn replace(&mut self, field: &Field) -> &mut Vec<u8> {
         self.reach(field);
         self.copy_up_to(field.value.start);
@@ -112,7 +112,7 @@ impl<'a> ObjectWriter<'a> {
     }
 
     /// The next field goes.
-    #[inline]
+    #[inline(always)]
     pub fn drop_field(&mut self, _field: &Field) {
         self.close_run();
     }
@@ -127,7 +127,7 @@ impl<'a> ObjectWriter<'a> {
     }
 
     /// A new field at the end; `write_key` writes its key with quotes and colon.
-    #[inline]
+    #[inline(always)]
     pub fn append_written(&mut self, write_key: impl FnOnce(&mut Vec<u8>)) -> &mut Vec<u8> {
         self.close_run();
         self.separate();
@@ -147,7 +147,7 @@ impl<'a> ObjectWriter<'a> {
     }
 
     /// Makes the run reach the member of `field`.
-    #[inline]
+    #[inline(always)]
     fn reach(&mut self, field: &Field) {
         if !self.is_open {
             self.separate();
@@ -157,12 +157,12 @@ impl<'a> ObjectWriter<'a> {
         self.is_empty = false;
     }
 
-    #[inline]
+    #[inline(always)]
     fn copy_up_to(&mut self, end: u32) {
         push_run(self.out, self.payload, self.run.start as usize, end as usize);
     }
 
-    #[inline]
+    #[inline(always)]
     fn close_run(&mut self) {
         if self.is_open {
             self.copy_up_to(self.run.end);
@@ -170,7 +170,7 @@ impl<'a> ObjectWriter<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn separate(&mut self) {
         if !self.is_empty {
             self.out.push(b',');

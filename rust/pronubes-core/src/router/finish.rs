@@ -19,7 +19,9 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
         key: Option<&str>,
     ) -> Result<(), Failure<'p>> {
         self.check_static_names()?;
-        render(self.route, cells, inputs, arena, key, self.names)?;
+        if !self.route.has_static_names_only {
+            render(self.route, cells, inputs, arena, key, self.names)?;
+        }
         self.publish(payload)?;
         for (index, target) in self.route.targets.iter().enumerate() {
             let topic = match target.name {
@@ -67,9 +69,6 @@ fn render<'p>(
     key: Option<&str>,
     names: &mut super::work::Names,
 ) -> Result<(), Failure<'p>> {
-    if route.has_static_names_only {
-        return Ok(());
-    }
     names.text.clear();
     names.spans.clear();
     for (template, slots) in route.templates.iter().zip(&*route.template_slots) {

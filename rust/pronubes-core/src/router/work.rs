@@ -65,6 +65,7 @@ pub(super) struct Names {
 }
 
 /// The key of an exploded member as a cell.
+#[inline]
 pub(super) fn key_cell(key: Option<&str>, text: &mut TextArena) -> Cell {
     let Some(key) = key else { return Cell::Missing };
     let mark = text.mark();
