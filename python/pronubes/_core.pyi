@@ -18,6 +18,7 @@ __all__ = [
     "BUILD",
     "Batch",
     "Column",
+    "Contract",
     "InternalError",
     "Outcome",
     "Pipeline",
@@ -111,6 +112,32 @@ def read_recording(lines: bytes) -> list[tuple[int, str, bytes, int | None] | tu
     Returns:
         For each line that is not empty `(line, topic, payload, time_ns)`, or `(line, sentence)` where it holds no message; lines count from 0.
     """
+
+# ---------------------------------------------------------------------------------------------------------- contracts
+
+@final
+class Contract:
+    """One version of a contract, compiled: the checker that the gate uses, for tests and tools."""
+
+    def __new__(cls, spec: Buffer) -> Contract:
+        """Compiles a contract: JSON, one entry of `contracts` of the router's specification. About 10 us and 50 us per pattern; does not detach.
+
+        Raises:
+            SpecFailure: the contract is wrong; `errors` has everything that is, with paths such as `fields/2/range`.
+        """
+    @property
+    def id(self) -> str:
+        """Name and version: `measurement@1`. Cheap; does not detach."""
+    def judge(self, payload: Buffer, *, received_ns: int) -> list[tuple[str, str, str, str]]:
+        """Everything that is wrong with a payload: reason code, field, what was found, what was expected. About 0.3 us for a good one; does not detach.
+
+        The list is empty for a good payload. The first entry is the verdict that the gate gives. The field is empty where it is about the
+        payload as a whole; a payload that is no JSON has one entry, with the reason that it cannot be read.
+
+        Args:
+            payload: The payload, any bytes.
+            received_ns: When it was received, nanoseconds since 1970 UTC; limits of times count from here.
+        """
 
 # ------------------------------------------------------------------------------------------------------------- topics
 

@@ -5,6 +5,7 @@
 //! message is an outcome with a [`Reason`], what is not right about a configuration is an error with a position.
 
 pub mod catalog;
+pub mod contract;
 pub mod error;
 pub mod explanation;
 pub mod expr;

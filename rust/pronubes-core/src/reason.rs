@@ -73,6 +73,20 @@ reasons! {
     HookFailed "hook_failed" "The Python hook raised an exception." "The detail has the exception; the log names the hook and counts the messages.";
     HookTimeout "hook_timeout" "The Python hook did not return within its time budget." "Raise `timeout` on the step, or make the hook faster.";
     HookOutput "hook_output" "The Python hook returned something that is not a batch of the right shape." "The detail says what was expected.";
+    // Contracts
+    ContractNotObject "contract_not_object" "The contract wants an object and the payload is another value." "Fix the publisher, or give the contract a `scalar`.";
+    ContractMissingField "contract_missing_field" "A field that the contract wants is not there." "Fix the publisher, or make the field `optional` in a new version of the contract.";
+    ContractType "contract_type" "A field has another type than the contract says." "Fix the publisher, or `cast` the field before the contract is judged.";
+    ContractNull "contract_null" "A field is `null` where the contract does not allow it, or has a value where the quality is bad." "Fix the publisher, or say when the field may be `null` in a new version of the contract.";
+    ContractRange "contract_range" "A number lies outside of the contract's range." "Look at the device and at the unit of the value; a new version of the contract may widen the range.";
+    ContractEnum "contract_enum" "A value is none of those that the contract lists." "Fix the publisher, `map` the value, or list it in a new version of the contract.";
+    ContractPattern "contract_pattern" "A text does not match the contract's pattern." "Fix the publisher, or the pattern in a new version of the contract.";
+    ContractLength "contract_length" "A text or an array is shorter or longer than the contract allows." "Fix the publisher, or the length in a new version of the contract.";
+    ContractExtraField "contract_extra_field" "The payload has a field that the contract does not name and does not allow." "`drop` the field, name it in a new version of the contract, or say `extra: keep`.";
+    ContractQuality "contract_quality" "The quality is a code that the contract does not list." "List the code under `good`, `uncertain` or `bad` in a new version of the contract, or `map` it.";
+    ContractTimeInvalid "contract_time_invalid" "A field is no time in the unit of the contract." "Check whether the publisher sends seconds, milliseconds or text.";
+    ContractTimeFuture "contract_time_future" "A time lies further in the future than the contract allows." "Check the clock of the device and of this machine.";
+    ContractTimeOld "contract_time_old" "A time lies further in the past than the contract allows." "Check the clock of the device; buffered data may need a contract of its own.";
     // Sinks
     SinkRefused "sink_refused" "The sink refused the message for good." "The detail has the sink's own words.";
     PacketTooLarge "packet_too_large" "The message is larger than the broker accepts." "Raise the broker's limit, or send less.";

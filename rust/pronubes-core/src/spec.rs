@@ -11,6 +11,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::catalog::{DEFAULT_CATALOG_BYTES, DEFAULT_PAYLOAD_BYTES};
+use crate::contract::ContractSpec;
 use crate::matcher::DEFAULT_MAX_LEVELS;
 
 /// Everything that the router needs to know.
@@ -35,6 +36,9 @@ pub struct RouterSpec {
     /// The catalogue of names; none keeps none.
     #[serde(default)]
     pub catalog: Option<CatalogSpec>,
+    /// Contracts; routes name them as `measurement@1`.
+    #[serde(default)]
+    pub contracts: Vec<ContractSpec>,
     /// The routes, in the order of the file.
     #[serde(default)]
     pub routes: Vec<RouteSpec>,
@@ -108,8 +112,12 @@ pub struct RouteSpec {
     /// The condition on the original message.
     #[serde(rename = "where")]
     pub condition: Option<String>,
+    /// What the original payload must look like: a contract, judged behind the condition and before the steps.
+    pub expect: Option<String>,
     /// What is done to the payload, in order.
     pub steps: Vec<StepSpec>,
+    /// What the payload that leaves must look like: a contract, judged behind the steps.
+    pub contract: Option<String>,
     /// The name under which messages leave; none keeps the name.
     pub topic: Option<String>,
     /// Where messages go.

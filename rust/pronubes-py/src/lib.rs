@@ -3,6 +3,7 @@
 
 mod args;
 mod batch;
+mod contract;
 mod detach;
 mod error;
 mod node;
@@ -32,6 +33,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<error::PySpecError>()?;
     module.add_class::<outcome::PyOutcome>()?;
     module.add_class::<router::PyRouter>()?;
+    module.add_class::<contract::PyContract>()?;
     module.add_class::<batch::Batch>()?;
     module.add_class::<batch::Column>()?;
     module.add_class::<quarantine::QuarantineBatch>()?;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::route::{RouteCompiler, Scans};
 use super::stage::ScanPlan;
 use super::{Group, Plan, Route};
+use crate::contract::{Compiler, Contract};
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::{ParseCache, Vars};
 use crate::matcher::{Matcher, RouteId};
@@ -17,6 +18,7 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
     for (key, names) in [("sources", &spec.sources), ("sinks", &spec.sinks), ("hooks", &spec.hooks)] {
         check_names(key, names, &mut errors);
     }
+    let contracts = compile_contracts(spec, &mut errors);
     let mut literals = Literals::default();
     let mut scans = Scans { is_general, ..Scans::default() };
     let routes = compile_routes(spec, &mut literals, &mut scans, &mut errors);
@@ -35,12 +37,32 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
             source_groups: source_groups.into(),
             scans: scans.into(),
             literals,
+            contracts: contracts.into(),
             payload_limits: payload_limits(spec),
             limits: spec.limits,
             catalog: spec.catalog,
         }),
         _ => Err(errors.0),
     }
+}
+
+/// The contracts that compile; with errors, their positions are wrong, and nobody gets to see them.
+fn compile_contracts(spec: &RouterSpec, errors: &mut Errors) -> Vec<Contract> {
+    let mut compiler = Compiler::default();
+    let mut seen = HashMap::new();
+    let mut contracts = Vec::with_capacity(spec.contracts.len());
+    for (index, contract) in spec.contracts.iter().enumerate() {
+        let at: [PathPart; 2] = ["contracts".into(), index.into()];
+        if let Some(first) = seen.insert((&contract.name, contract.version), index) {
+            let error = SpecError::new(format!("This version of the contract stands at `contracts/{first}` already."));
+            errors.push(&at, error.expected(contract.id(), "each version once"));
+        }
+        match compiler.compile(contract) {
+            Ok(contract) => contracts.push(contract),
+            Err(found) => found.into_iter().for_each(|error| errors.push(&at, error)),
+        }
+    }
+    contracts
 }
 
 fn compile_routes(spec: &RouterSpec, literals: &mut Literals, scans: &mut Scans, errors: &mut Errors) -> Vec<Route> {

@@ -16,6 +16,7 @@ pub(crate) use stage::{End, ScanId, ScanPlan, Stage, StageKind};
 
 use std::sync::Arc;
 
+use crate::contract::Contract;
 use crate::matcher::{Matcher, RouteId};
 use crate::payload::{Limits, Literals, SlotId};
 use crate::spec::{CatalogSpec, LimitsSpec, RouterSpec};
@@ -44,6 +45,7 @@ pub struct Plan {
     pub(crate) source_groups: Box<[u16]>,
     pub(crate) scans: Box<[ScanPlan]>,
     pub(crate) literals: Literals,
+    pub(crate) contracts: Box<[Contract]>,
     pub(crate) payload_limits: Limits,
     pub(crate) limits: LimitsSpec,
     pub(crate) catalog: Option<CatalogSpec>,
@@ -198,6 +200,12 @@ impl Plan {
     #[must_use]
     pub fn hook(&self, name: &str) -> Option<HookId> {
         position(&self.hooks, name).map(HookId)
+    }
+
+    /// The contracts, in the order of the specification.
+    #[must_use]
+    pub fn contracts(&self) -> &[Contract] {
+        &self.contracts
     }
 
     /// The bounds on messages and memory.

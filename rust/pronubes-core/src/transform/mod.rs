@@ -21,7 +21,7 @@ mod rename;
 mod round;
 mod scale;
 mod set;
-mod time;
+pub(crate) mod time;
 mod timestamp;
 mod value;
 
