@@ -221,7 +221,7 @@ class Outcome:
         """Which of the messages given to `route`. Cheap; does not detach."""
     @property
     def route(self) -> str | None:
-        """The route, or nothing for `unrouted` and `rejected`. Cheap; does not detach."""
+        """The route; nothing for `unrouted`, and for `rejected` where the message cannot be routed at all. Cheap; does not detach."""
     @property
     def sink(self) -> str | None:
         """The sink of `emitted`. Cheap; does not detach."""
@@ -813,6 +813,14 @@ class Pipeline:
 
         Raises:
             KeyError: there is no such tap.
+        """
+    def contracts_report(self) -> bytes:
+        """What the contracts found, as JSON, ordered by name. About 1 us per contract; does not detach.
+
+        A list of `{"contract": "measurement@1", "mode", "judged", "violated", "rules": [{"field", "rule", "count"}],
+        "offenders": [{"topic", "route", "role": "expect"|"contract", "received_ns", "reason", "field", "found",
+        "expected", "payload", "payload_bytes"}]}`. Offenders are the newest eight, the oldest of them first, with
+        at most 512 bytes of the payload; the key is left out where there is none. `status` has the same without them.
         """
     def status(self, *, now_ns: int) -> bytes:
         """The three ledgers, queues, connections and the topic table, as JSON. About 1 us per route and 1 ns per

@@ -27,7 +27,7 @@ examples:
   pronubes explain raw/filling/l1/plc1/temp/t1 '{"value": 20.5, "quality": "GOOD"}'
   mosquitto_sub -C 1 -t raw/x | pronubes explain raw/x -
 """
-_FATES = {"passed": "green", "filtered": "yellow", "hook": "cyan", "quarantined": "red", "skipped": "bright_black"}
+_FATES = {"passed": "green", "filtered": "yellow", "hook": "cyan", "quarantined": "red", "rejected": "red", "skipped": "bright_black"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(explanation)
     else:
         _print(render(explanation, loaded.values.get("routes", {})))
-    is_good = explanation["is_taken"] and all(route["fate"] != "quarantined" for route in explanation["routes"])
+    is_good = explanation["is_taken"] and all(route["fate"] not in {"quarantined", "rejected"} for route in explanation["routes"])
     return ExitCode.OK if is_good else ExitCode.FAILED
 
 
@@ -138,9 +138,11 @@ def _route(route: Document, written: Document) -> Iterator[Text]:
     if condition:
         value = condition["reason"] or str(condition["holds"]).lower()
         yield _line(("bright_black", "  where     "), ("", condition["text"]), ("green" if condition["holds"] else "yellow", f"  {value}"))
+    yield from _verdicts(route, "expect")
     steps = written.get("steps", ())
     for step in route["steps"]:
         yield from _step(step, steps)
+    yield from _verdicts(route, "contract")
     if route["not_shown"]:
         yield _line(("bright_black", f"  ... and {route['not_shown']} more"))
     yield from _end(route)
@@ -156,6 +158,19 @@ def _json(value: Any) -> str:  # Any: a scalar
     import orjson
 
     return orjson.dumps(value).decode()
+
+
+def _verdicts(route: Document, role: str) -> Iterator[Text]:
+    for verdict in route["verdicts"]:
+        if verdict["role"] != role:
+            continue
+        key = f" [{verdict['key']}]" if verdict["key"] is not None else ""
+        violations = verdict["violations"]
+        kept = ("yellow", f"  violated ({verdict['mode']})") if violations else ("green", "  kept")
+        yield _line(("bright_black", f"  {role}{key}  "), ("", verdict["contract"]), kept)
+        for one in violations:
+            sentence = f"found {one['found']}, expected {one['expected']}"
+            yield _line(("", f"            {one['field'] or 'payload'}  "), ("yellow", one["reason"]), ("", f"  {sentence}"))
 
 
 def _step(step: Document, steps: Sequence[Any]) -> Iterator[Text]:

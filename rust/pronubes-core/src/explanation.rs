@@ -34,6 +34,8 @@ pub struct RouteSeen {
     pub condition: Option<ConditionSeen>,
     /// Its steps in the order in which they ran; those behind an `explode` once per member.
     pub steps: Vec<StepSeen>,
+    /// The contracts that were judged, in that order; behind an `explode` once per member.
+    pub verdicts: Vec<VerdictSeen>,
     /// What left.
     pub emitted: Vec<EmissionSeen>,
     /// How many steps and emissions are not shown.
@@ -44,7 +46,7 @@ pub struct RouteSeen {
     pub hook_step: Option<u16>,
     /// Why the message was quarantined.
     pub quarantine: Option<QuarantineSeen>,
-    /// `passed`, `filtered`, `hook`, `quarantined` or `skipped`.
+    /// `passed`, `filtered`, `hook`, `quarantined`, `rejected` or `skipped`.
     pub fate: &'static str,
     /// Why the route did not get to see the message.
     pub skipped: Option<String>,
@@ -85,6 +87,34 @@ pub struct StepSeen {
     pub input: String,
     /// The payload as it left it; none where it failed.
     pub output: Option<String>,
+}
+
+/// What a contract says about a payload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VerdictSeen {
+    /// `expect` (judged before the steps) or `contract` (behind them).
+    pub role: &'static str,
+    /// Name and version.
+    pub contract: String,
+    /// What is done with a message that violates it.
+    pub mode: &'static str,
+    /// The member's key, behind an `explode`.
+    pub key: Option<String>,
+    /// What is wrong; nothing for a good payload.
+    pub violations: Vec<ViolationSeen>,
+}
+
+/// A rule that a payload breaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ViolationSeen {
+    /// The reason code.
+    pub reason: &'static str,
+    /// The path of the field; empty for the payload as a whole.
+    pub field: String,
+    /// What stands there.
+    pub found: String,
+    /// What should stand there.
+    pub expected: String,
 }
 
 /// A message that left.

@@ -29,6 +29,12 @@ pub trait Outlet {
     /// A route could not do with a message what it promises.
     fn quarantine(&mut self, fault: &Quarantined<'_>);
 
+    /// A route threw a message away, or one member of it, because it violates a contract of mode `reject`. Whoever only counts has
+    /// the route's ledger.
+    fn reject(&mut self, fault: &Quarantined<'_>) {
+        let _ = fault;
+    }
+
     /// A route did not take a message, because its condition was false.
     fn filtered(&mut self, route: RouteId);
 }

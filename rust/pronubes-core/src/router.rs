@@ -7,6 +7,7 @@
 mod explain;
 mod explode;
 mod finish;
+mod gate;
 mod hits;
 mod publish;
 mod resolve;
@@ -17,6 +18,7 @@ mod work;
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, RouteLabel};
+use crate::contract::ContractStats;
 use crate::matcher::{RouteId, TopicTable};
 use crate::outcome::{Outlet, Quarantined, Resumed, Routed};
 use crate::plan::{Plan, Route};
@@ -25,6 +27,7 @@ use crate::stats::{RouteStats, RouterStats, SourceStats};
 use crate::topic::validate_topic;
 use crate::{Message, Reason};
 
+use gate::GateWork;
 use hits::{Start, run_hits, run_route};
 use resolve::PackedHits;
 use trace::Unwatched;
@@ -77,9 +80,11 @@ impl Router {
             sources: vec![SourceStats::default(); plan.sources.len()],
             routes: vec![RouteStats::default(); plan.routes.len()],
             emitted: vec![0; plan.sinks.len()],
+            contracts: vec![ContractStats::default(); plan.contracts.len()],
         };
         let stages = plan.routes.iter().map(|route| route.stages.len()).max().unwrap_or_default();
         let mut work = Work::default();
+        work.routes.gate = GateWork::new(plan.payload_limits);
         work.routes.levels.resize_with(stages, Level::default);
         work.routes.catalog = plan.catalog.map(|spec| Box::new(new_catalog(&plan, &spec)));
         let table = TopicTable::new(plan.limits.topic_table_bytes);

@@ -1,12 +1,13 @@
 //! Ledgers: every message is counted where its fate is decided.
 //!
 //! Source: received = matched + unrouted + rejected. Route: matched + forked = passed + filtered + absorbed +
-//! quarantined, where `forked` is what `explode` in front of a hook adds: one message then waits as several. Sink:
+//! quarantined + rejected, where `forked` is what `explode` in front of a hook adds: one message then waits as several. Sink:
 //! `emitted` is the router's side of its ledger.
 
 use serde::Serialize;
 
 use crate::Reason;
+use crate::contract::ContractStats;
 
 /// What a source sent and whether somebody wanted it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -44,7 +45,9 @@ pub struct RouteStats {
     pub absorbed: u64,
     /// Messages that were quarantined.
     pub quarantined: u64,
-    /// The quarantined ones by reason.
+    /// Messages that a contract of mode `reject` threw away.
+    pub rejected: u64,
+    /// The quarantined and rejected ones by reason.
     pub reasons: Vec<(Reason, u64)>,
 }
 
@@ -52,12 +55,22 @@ impl RouteStats {
     /// Whether every message is accounted for.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
-        self.matched + self.forked == self.passed + self.filtered + self.absorbed + self.quarantined
+        self.matched + self.forked == self.passed + self.filtered + self.absorbed + self.quarantined + self.rejected
     }
 
     /// Counts a quarantined message. The list of reasons grows only the first time that a reason occurs.
     pub(crate) fn count_quarantined(&mut self, reason: Reason) {
         self.quarantined += 1;
+        self.count_reason(reason);
+    }
+
+    /// Counts a message that a contract threw away.
+    pub(crate) fn count_rejected(&mut self, reason: Reason) {
+        self.rejected += 1;
+        self.count_reason(reason);
+    }
+
+    fn count_reason(&mut self, reason: Reason) {
         match self.reasons.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, count)) => *count += 1,
             None => self.reasons.push((reason, 1)),
@@ -74,6 +87,8 @@ pub struct RouterStats {
     pub routes: Vec<RouteStats>,
     /// Messages emitted, by [`SinkId`](crate::SinkId).
     pub emitted: Vec<u64>,
+    /// What contracts found, in the order of the specification.
+    pub contracts: Vec<ContractStats>,
 }
 
 impl RouterStats {

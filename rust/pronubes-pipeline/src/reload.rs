@@ -4,9 +4,10 @@
 //! and retires what is not wanted any more. Slots are never used twice, so that what is queued always finds its source. Rows that wait
 //! in a hook belong to the plan that sent them there; that plan's router stays until they are back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use pronubes_core::contract::{ContractReport, reports};
 use pronubes_core::{RouteStats, Router, SourceId, SourceStats, SpecError};
 use pronubes_mqtt::Session;
 
@@ -36,6 +37,7 @@ pub(crate) struct Retired {
 pub(crate) struct Carried {
     pub(crate) sources: HashMap<Box<str>, SourceStats>,
     pub(crate) routes: HashMap<Box<str>, RouteStats>,
+    pub(crate) contracts: BTreeMap<String, ContractReport>,
 }
 
 /// Slots are 16-bit numbers; a node that was reloaded this often has to be started anew.
@@ -51,6 +53,16 @@ impl Carried {
         for (number, stats) in router.stats().routes.iter().enumerate() {
             let name = plan.route_name(pronubes_core::RouteId(number as u32));
             add_route(self.routes.entry(name.into()).or_default(), stats);
+        }
+    }
+
+    /// Adds what the contracts of a router found that is not older than those before it.
+    pub(crate) fn add_contracts(&mut self, router: &Router) {
+        for mut report in reports(router.plan(), router.stats()) {
+            if let Some(earlier) = self.contracts.get(&report.contract) {
+                report.add_earlier(earlier);
+            }
+            self.contracts.insert(report.contract.clone(), report);
         }
     }
 }
@@ -69,6 +81,7 @@ pub(crate) fn add_route(sum: &mut RouteStats, stats: &RouteStats) {
     sum.filtered += stats.filtered;
     sum.absorbed += stats.absorbed;
     sum.quarantined += stats.quarantined;
+    sum.rejected += stats.rejected;
     for (reason, count) in &stats.reasons {
         match sum.reasons.iter_mut().find(|(known, _)| known == reason) {
             Some((_, sum)) => *sum += count,
@@ -310,6 +323,7 @@ impl Pipeline {
             let is_waiting = hooks().any(|hook| !hook.queue.is_empty());
             if !is_waiting {
                 carried.add(&plan.router);
+                carried.add_contracts(&plan.router);
             }
             is_waiting
         });

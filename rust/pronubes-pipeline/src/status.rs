@@ -2,6 +2,7 @@
 //! that checks itself against its own sums would find nothing.
 
 use pronubes_core::catalog::{Catalog, CatalogStats};
+use pronubes_core::contract::ContractReport;
 use pronubes_core::{RouteStats, SourceStats};
 use serde::Serialize;
 
@@ -28,7 +29,7 @@ pub struct SourceStatus {
     pub is_paused: bool,
 }
 
-/// A route: matched + forked = passed + filtered + absorbed + quarantined.
+/// A route: matched + forked = passed + filtered + absorbed + quarantined + rejected.
 #[derive(Debug, Serialize)]
 pub struct RouteStatus {
     /// Its name.
@@ -45,7 +46,9 @@ pub struct RouteStatus {
     pub absorbed: u64,
     /// Messages in the quarantine.
     pub quarantined: u64,
-    /// Those by reason code.
+    /// Messages that a contract of mode `reject` threw away.
+    pub rejected: u64,
+    /// Those in the quarantine and those thrown away by reason code.
     pub reasons: std::collections::BTreeMap<&'static str, u64>,
 }
 
@@ -122,6 +125,8 @@ pub struct Totals {
     pub quarantined: u64,
     /// Messages that no route took.
     pub unrouted: u64,
+    /// Messages that contracts of mode `reject` threw away.
+    pub rejected: u64,
     /// Messages lost by a policy.
     pub dropped: u64,
     /// Messages inside: in sinks and in hooks.
@@ -147,6 +152,8 @@ pub struct Status {
     pub connections: Vec<ConnectionStatus>,
     /// The quarantine.
     pub quarantine: QuarantineStatus,
+    /// What contracts found, by name, without the offenders.
+    pub contracts: Vec<ContractReport>,
     /// Messages that wait in hooks or are with Python, by walking.
     pub in_hooks: u64,
     /// The catalogue, where there is one.
@@ -171,6 +178,11 @@ impl Pipeline {
             lost_holds: self.lost_holds,
             totals: Totals::default(),
             sources: self.source_statuses(&sum),
+            contracts: self
+                .contracts_report()
+                .into_iter()
+                .map(|report| ContractReport { offenders: Vec::new(), ..report })
+                .collect(),
             routes: self.route_statuses(sum),
             sinks: self.sink_statuses(now_ns),
             connections: (0..self.connections.len()).filter_map(|number| self.connection_status(number)).collect(),
@@ -182,6 +194,15 @@ impl Pipeline {
         status.totals = status.totals();
         self.add_gone_sinks(&mut status.totals);
         status
+    }
+
+    /// What contracts found, by name, with a sample of the offenders. Contracts of earlier plans count on.
+    #[must_use]
+    pub fn contracts_report(&self) -> Vec<ContractReport> {
+        let mut sum = Carried { contracts: self.carried.contracts.clone(), ..Carried::default() };
+        let retired = self.retired.iter().map(|retired| &retired.router);
+        retired.chain([&self.router]).for_each(|router| sum.add_contracts(router));
+        sum.contracts.into_values().collect()
     }
 
     fn source_statuses(&self, sum: &Carried) -> Vec<SourceStatus> {
@@ -340,6 +361,7 @@ fn route_status(name: Box<str>, stats: &RouteStats) -> RouteStatus {
         filtered: stats.filtered,
         absorbed: stats.absorbed,
         quarantined: stats.quarantined,
+        rejected: stats.rejected,
         reasons: stats.reasons.iter().map(|(reason, count)| (reason.code(), *count)).collect(),
     }
 }
@@ -356,6 +378,7 @@ impl Status {
         for route in &self.routes {
             totals.filtered += route.filtered;
             totals.quarantined += route.quarantined;
+            totals.rejected += route.rejected;
         }
         for sink in &self.sinks {
             totals.delivered += sink.counters.delivered;
@@ -372,7 +395,8 @@ impl Status {
             ledger.received == ledger.matched + ledger.unrouted + ledger.rejected + source.dropped
         });
         let routes = self.routes.iter().all(|route| {
-            route.matched + route.forked == route.passed + route.filtered + route.absorbed + route.quarantined
+            let outcomes = route.passed + route.filtered + route.absorbed + route.quarantined + route.rejected;
+            route.matched + route.forked == outcomes
         });
         let sinks = self.sinks.iter().all(|sink| {
             let counters = &sink.counters;

@@ -6,7 +6,7 @@ use pronubes_core::SpecError;
 use pronubes_core::contract::{Contract, Judge};
 use pyo3::prelude::*;
 
-use crate::error::spec_failure;
+use crate::error::{guard, spec_failure};
 
 /// A compiled contract.
 #[pyclass(frozen, name = "Contract", module = "pronubes._core")]
@@ -20,11 +20,13 @@ pub struct PyContract {
 impl PyContract {
     #[new]
     fn new(py: Python<'_>, spec: &[u8]) -> PyResult<Self> {
-        let contract = serde_json::from_slice(spec)
-            .map_err(|error| vec![SpecError::new(format!("The contract is not of the engine's form: {error}."))])
-            .and_then(|spec| Contract::compile(&spec));
-        let contract = contract.map_err(|errors| spec_failure(py, errors))?;
-        Ok(Self { contract, judge: Mutex::default() })
+        guard(|| {
+            let contract = serde_json::from_slice(spec)
+                .map_err(|error| vec![SpecError::new(format!("The contract is not of the engine's form: {error}."))])
+                .and_then(|spec| Contract::compile(&spec));
+            let contract = contract.map_err(|errors| spec_failure(py, errors))?;
+            Ok(Self { contract, judge: Mutex::default() })
+        })
     }
 
     #[getter]
@@ -33,11 +35,13 @@ impl PyContract {
     }
 
     #[pyo3(signature = (payload, *, received_ns))]
-    fn judge(&self, payload: &[u8], received_ns: i64) -> Vec<(&'static str, String, String, String)> {
-        // A panic leaves scratch buffers behind, which the next payload clears.
-        let mut judge = self.judge.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = judge.judge(&self.contract, payload, received_ns);
-        found.into_iter().map(|one| (one.reason.code(), one.field, one.found, one.expected)).collect()
+    fn judge(&self, payload: &[u8], received_ns: i64) -> PyResult<Vec<(&'static str, String, String, String)>> {
+        guard(|| {
+            // A panic leaves scratch buffers behind, which the next payload clears.
+            let mut judge = self.judge.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = judge.judge(&self.contract, payload, received_ns);
+            Ok(found.into_iter().map(|one| (one.reason.code(), one.field, one.found, one.expected)).collect())
+        })
     }
 
     fn __repr__(&self) -> String {

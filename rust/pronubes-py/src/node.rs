@@ -414,6 +414,10 @@ impl Pipeline {
         guard(|| Ok(PyBytes::new(py, &args::json(&self.lock().pipeline.status(now_ns))?)))
     }
 
+    fn contracts_report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        guard(|| Ok(PyBytes::new(py, &args::json(&self.lock().pipeline.contracts_report())?)))
+    }
+
     #[pyo3(signature = (spec, node, *, now_ns))]
     fn swap(&self, py: Python<'_>, spec: &[u8], node: &[u8], now_ns: i64) -> PyResult<Option<Work>> {
         self.run(py, |state| state.pipeline.swap(spec, node, now_ns).map_err(|errors| spec_failure(py, errors)))

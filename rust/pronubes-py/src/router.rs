@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use pronubes_core::contract::reports;
 use pronubes_core::topic::validate_topic;
 use pronubes_core::{
     Emission, Explanation, HookCall, Message, Meta, Outlet, Plan, Quarantined, Reason, RouteId, Routed, Router,
@@ -125,7 +126,7 @@ impl State {
                 ledger.reasons.iter().map(|(reason, count)| (reason.code().to_owned(), (*count).into())).collect();
             json!({"name": plan.route_name(id), "matched": ledger.matched, "forked": ledger.forked,
                 "passed": ledger.passed, "filtered": ledger.filtered, "absorbed": ledger.absorbed,
-                "quarantined": ledger.quarantined, "reasons": reasons})
+                "quarantined": ledger.quarantined, "rejected": ledger.rejected, "reasons": reasons})
         });
         let sinks =
             plan.sinks().iter().zip(&stats.emitted).map(|(name, emitted)| json!({"name": name, "emitted": emitted}));
@@ -136,6 +137,7 @@ impl State {
             "sources": sources.collect::<Vec<_>>(),
             "routes": routes.collect::<Vec<_>>(),
             "sinks": sinks.collect::<Vec<_>>(),
+            "contracts": reports(plan, stats),
             "topics": {"known": topics.len(), "untracked": topics.untracked(), "bytes": topics.memory_bytes()},
             "stages": {"pass": pass, "edit": edit, "general": general},
         })
@@ -203,6 +205,15 @@ impl Outlet for Collected<'_> {
             reason: Some(fault.reason.code()),
             detail: (!fault.detail.is_empty()).then(|| fault.detail.to_owned()),
             ..self.outcome("quarantined")
+        });
+    }
+
+    fn reject(&mut self, fault: &Quarantined<'_>) {
+        self.outcomes.push(PyOutcome {
+            route: Some(self.route_name(fault.route)),
+            reason: Some(fault.reason.code()),
+            detail: (!fault.detail.is_empty()).then(|| fault.detail.to_owned()),
+            ..self.outcome("rejected")
         });
     }
 

@@ -8,8 +8,10 @@ use serde_json::Value;
 use super::check::{Check, Rest};
 use super::number::{Number, Range};
 use super::quality::Quality;
-use super::shape::{Annotation, Closed, Contract, Described, Field};
-use super::spec::{AnnotateSpec, ContractSpec, Extra, FieldSpec, FieldType, NullRule, QualitySpec, TimeSpec, TimeUnit};
+use super::shape::{Closed, Contract, Described, Field};
+use super::spec::{
+    AnnotateSpec, ContractSpec, Extra, FieldSpec, FieldType, Mode, NullRule, QualitySpec, TimeSpec, TimeUnit,
+};
 use super::text::{Length, OneOf, whole};
 use super::time::Time;
 use crate::SpecError;
@@ -44,8 +46,7 @@ impl Compiler {
             id: spec.id().into(),
             mode: spec.mode,
             annotation: match &spec.annotate {
-                AnnotateSpec::Field(name) => Annotation::Field(name.as_str().into()),
-                AnnotateSpec::UserProperty(name) => Annotation::UserProperty(name.as_str().into()),
+                AnnotateSpec::Field(name) | AnnotateSpec::UserProperty(name) => name.as_str().into(),
             },
             is_scalar: spec.scalar.is_some(),
             refuses_extra: spec.extra == Extra::Refuse && spec.scalar.is_none(),
@@ -93,11 +94,21 @@ impl Compiler {
             let error = SpecError::new("A bare value has no path.");
             self.push(&["scalar".into(), "path".into()], error.expected(&scalar.path, "no path"));
         }
-        let (AnnotateSpec::Field(name) | AnnotateSpec::UserProperty(name)) = &spec.annotate;
-        let is_declared = spec.fields.iter().any(|field| field.path == *name);
-        if name.is_empty() || (is_declared && matches!(spec.annotate, AnnotateSpec::Field(_))) {
-            let error = SpecError::new("Violations cannot be marked with this name.");
-            self.push(&["annotate".into()], error.expected(name, "a name that is no field of the contract"));
+        self.check_annotation(spec);
+    }
+
+    fn check_annotation(&mut self, spec: &ContractSpec) {
+        let at: [PathPart; 1] = ["annotate".into()];
+        match &spec.annotate {
+            AnnotateSpec::Field(name) if name.is_empty() || spec.fields.iter().any(|field| field.path == *name) => {
+                let error = SpecError::new("Violations cannot be marked with this field.");
+                self.push(&at, error.expected(name, "a name that is no field of the contract"));
+            }
+            AnnotateSpec::UserProperty(name) if spec.mode == Mode::Annotate => {
+                let error = SpecError::new("Marks by user property are not in this version.");
+                self.push(&at, error.expected(name, "a `field`"));
+            }
+            AnnotateSpec::Field(_) | AnnotateSpec::UserProperty(_) => {}
         }
     }
 

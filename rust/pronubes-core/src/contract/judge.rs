@@ -5,13 +5,15 @@ use super::quality::State;
 use super::shape::Contract;
 use super::verdict::{Evidence, Flaw, Violation, WHOLE};
 use crate::Reason;
-use crate::payload::{Cell, Kind, Limits, Raw, Scan, TextArena, members, scan, text};
+use crate::payload::{Cell, Kind, Limits, ObjectWriter, Raw, Scan, TextArena, members, scan, text};
 
 /// Judges payloads, with memory that is used again from one to the next.
 #[derive(Debug, Default)]
 pub struct Judge {
     limits: Limits,
     scan: Scan,
+    /// Whether the last payload is JSON.
+    is_json: bool,
     text: TextArena,
     flaws: Vec<Flaw>,
     offset: u32,
@@ -29,17 +31,31 @@ impl Judge {
     /// Everything that is wrong with a payload, in the order of the contract; nothing if it is good. A payload that is
     /// no JSON within the limits has one violation, which says so.
     pub fn judge(&mut self, contract: &Contract, payload: &[u8], received_ns: i64) -> Vec<Violation> {
-        self.find(contract, payload, received_ns);
+        self.find(contract, payload, received_ns, self.limits);
+        self.described(contract, payload)
+    }
+
+    /// What was found last, in words.
+    pub(crate) fn described(&self, contract: &Contract, payload: &[u8]) -> Vec<Violation> {
         self.flaws.iter().map(|flaw| contract.describe(*flaw, &self.evidence(payload))).collect()
     }
 
+    /// The bounds on what comes in.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Everything that is wrong with a payload, in numbers.
-    pub(crate) fn find(&mut self, contract: &Contract, payload: &[u8], received_ns: i64) -> &[Flaw] {
+    pub(crate) fn find(&mut self, contract: &Contract, payload: &[u8], received_ns: i64, limits: Limits) -> &[Flaw] {
         self.flaws.clear();
         self.text.clear();
-        match scan(payload, &contract.paths, &self.limits, &mut self.scan) {
-            Ok(()) => self.walk(contract, payload, received_ns),
+        match scan(payload, &contract.paths, &limits, &mut self.scan) {
+            Ok(()) => {
+                self.is_json = true;
+                self.walk(contract, payload, received_ns);
+            }
             Err(fault) => {
+                self.is_json = false;
                 self.offset = fault.offset;
                 self.flaws.push(Flaw { field: WHOLE, reason: fault.reason });
             }
@@ -47,14 +63,39 @@ impl Judge {
         &self.flaws
     }
 
-    /// What was found last.
-    pub(crate) fn flaws(&self) -> &[Flaw] {
-        &self.flaws
-    }
-
     /// The first violation that was found last, in words.
     pub(crate) fn first(&self, contract: &Contract, payload: &[u8]) -> Option<Violation> {
         self.flaws.first().map(|flaw| contract.describe(*flaw, &self.evidence(payload)))
+    }
+
+    /// Writes the payload that was judged last with one more field, or another value in it; `false` where that is no
+    /// object.
+    pub(crate) fn mark(&self, payload: &[u8], name: &str, words: &str, out: &mut Vec<u8>) -> bool {
+        if !self.is_json || self.scan.root.kind != Kind::Object {
+            return false;
+        }
+        out.clear();
+        let mut writer = ObjectWriter::new(payload, self.scan.root, out);
+        let mut is_there = false;
+        for field in &self.scan.tape {
+            if !text::equals_escaped(field.key.of(payload), name.as_bytes()) {
+                writer.keep(field);
+            } else if is_there {
+                writer.drop_field(field);
+            } else {
+                is_there = true;
+                text::write(writer.replace(field), words);
+            }
+        }
+        if !is_there {
+            let value = writer.append_written(|out| {
+                text::write(out, name);
+                out.push(b':');
+            });
+            text::write(value, words);
+        }
+        writer.finish();
+        true
     }
 
     fn evidence<'a>(&'a self, payload: &'a [u8]) -> Evidence<'a> {

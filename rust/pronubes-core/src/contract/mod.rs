@@ -23,6 +23,7 @@ mod ledger;
 mod number;
 mod quality;
 mod quick;
+mod report;
 mod shape;
 mod spec;
 mod text;
@@ -31,7 +32,8 @@ mod verdict;
 
 pub use judge::Judge;
 pub use ledger::{ContractStats, OFFENDER_BYTES, OFFENDERS, Offender, Role, RuleCount};
-pub use shape::{Annotation, Contract};
+pub use report::{ContractReport, OffenderReport, RuleReport, reports};
+pub use shape::Contract;
 pub use spec::{
     AnnotateSpec, ContractSpec, Extra, FieldSpec, FieldType, Mode, NullRule, QualitySpec, TimeSpec, TimeUnit,
 };

@@ -13,7 +13,8 @@ use crate::payload::{FieldPath, PathSet, SlotId};
 pub struct Contract {
     pub(super) id: Box<str>,
     pub(super) mode: Mode,
-    pub(super) annotation: Annotation,
+    /// The top-level field by which mode `annotate` marks a message.
+    pub(super) annotation: Box<str>,
     pub(super) is_scalar: bool,
     pub(super) refuses_extra: bool,
     pub(super) fields: Box<[Field]>,
@@ -57,15 +58,6 @@ pub(super) struct Closed {
     pub(super) members: Box<[Box<str>]>,
 }
 
-/// How mode `annotate` marks a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Annotation {
-    /// A top-level field of this name.
-    Field(Box<str>),
-    /// A user property of this name.
-    UserProperty(Box<str>),
-}
-
 impl Contract {
     /// Compiles a contract.
     ///
@@ -87,9 +79,9 @@ impl Contract {
         self.mode
     }
 
-    /// How mode `annotate` marks a message.
+    /// The top-level field by which mode `annotate` marks a message.
     #[must_use]
-    pub fn annotation(&self) -> &Annotation {
+    pub fn annotation(&self) -> &str {
         &self.annotation
     }
 

@@ -21,7 +21,7 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
     let contracts = compile_contracts(spec, &mut errors);
     let mut literals = Literals::default();
     let mut scans = Scans { is_general, ..Scans::default() };
-    let routes = compile_routes(spec, &mut literals, &mut scans, &mut errors);
+    let routes = compile_routes(spec, &contracts, &mut literals, &mut scans, &mut errors);
     let (groups, source_groups) = group_sources(spec, &routes, &mut errors);
     let scans: Result<Vec<ScanPlan>, _> = scans.builders.into_iter().map(ScanPlan::new).collect();
     if let Err(error) = &scans {
@@ -37,7 +37,7 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
             source_groups: source_groups.into(),
             scans: scans.into(),
             literals,
-            contracts: contracts.into(),
+            contracts: contracts.all.into(),
             payload_limits: payload_limits(spec),
             limits: spec.limits,
             catalog: spec.catalog,
@@ -46,26 +46,40 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
     }
 }
 
-/// The contracts that compile; with errors, their positions are wrong, and nobody gets to see them.
-fn compile_contracts(spec: &RouterSpec, errors: &mut Errors) -> Vec<Contract> {
+/// The contracts, and where they stand by name and version.
+#[derive(Default)]
+pub(super) struct Contracts {
+    pub(super) all: Vec<Contract>,
+    /// None for those that do not compile.
+    pub(super) by_id: HashMap<String, Option<usize>>,
+}
+
+fn compile_contracts(spec: &RouterSpec, errors: &mut Errors) -> Contracts {
     let mut compiler = Compiler::default();
-    let mut seen = HashMap::new();
-    let mut contracts = Vec::with_capacity(spec.contracts.len());
+    let mut contracts = Contracts::default();
     for (index, contract) in spec.contracts.iter().enumerate() {
         let at: [PathPart; 2] = ["contracts".into(), index.into()];
-        if let Some(first) = seen.insert((&contract.name, contract.version), index) {
-            let error = SpecError::new(format!("This version of the contract stands at `contracts/{first}` already."));
+        let compiled = compiler.compile(contract);
+        let position = compiled.is_ok().then_some(contracts.all.len());
+        if contracts.by_id.insert(contract.id(), position).is_some() {
+            let error = SpecError::new("This version of the contract stands twice.");
             errors.push(&at, error.expected(contract.id(), "each version once"));
         }
-        match compiler.compile(contract) {
-            Ok(contract) => contracts.push(contract),
+        match compiled {
+            Ok(contract) => contracts.all.push(contract),
             Err(found) => found.into_iter().for_each(|error| errors.push(&at, error)),
         }
     }
     contracts
 }
 
-fn compile_routes(spec: &RouterSpec, literals: &mut Literals, scans: &mut Scans, errors: &mut Errors) -> Vec<Route> {
+fn compile_routes(
+    spec: &RouterSpec,
+    contracts: &Contracts,
+    literals: &mut Literals,
+    scans: &mut Scans,
+    errors: &mut Errors,
+) -> Vec<Route> {
     let vars: Vars = spec.vars.0.iter().cloned().collect();
     let cache = ParseCache::default();
     let mut shared = Shared { vars: &vars, cache: &cache, literals, hooks: spec.hooks.len() };
@@ -77,7 +91,7 @@ fn compile_routes(spec: &RouterSpec, literals: &mut Literals, scans: &mut Scans,
             let message = format!("A route of this name stands at `routes/{first}` already.");
             route_errors.push(&["name".into()], SpecError::new(message).expected(&route.name, "a name of its own"));
         }
-        let mut compiler = RouteCompiler { spec, shared: &mut shared, scans, errors: &mut route_errors };
+        let mut compiler = RouteCompiler { spec, contracts, shared: &mut shared, scans, errors: &mut route_errors };
         routes.extend(compiler.compile(route));
         errors.take(route_errors, &["routes".into(), index.into()]);
     }

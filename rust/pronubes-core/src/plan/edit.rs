@@ -183,6 +183,11 @@ impl EditState {
         bits.iter().try_for_each(|(bit, into)| self.write(into, Cell::Bool(value >> bit & 1 == 1), plan))
     }
 
+    /// Whether fields without a slot are dropped.
+    pub(crate) fn drops_others(&self) -> bool {
+        self.drops_others
+    }
+
     #[inline]
     fn cell(&self, slot: SlotId) -> Cell {
         self.cells[usize::from(slot.0)]

@@ -12,7 +12,7 @@ mod tree;
 pub(crate) use edit::EditState;
 pub(crate) use failure::{About, Failure};
 pub(crate) use general::TreeState;
-pub(crate) use stage::{End, ScanId, ScanPlan, Stage, StageKind};
+pub(crate) use stage::{End, Judged, ScanId, ScanPlan, Stage, StageKind};
 
 use std::sync::Arc;
 

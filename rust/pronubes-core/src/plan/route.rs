@@ -5,9 +5,10 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::choice::choose;
-use super::compile::{Errors, unknown};
-use super::stage::{End, ScanId, Stage, StageKind, Step};
+use super::compile::{Contracts, Errors, unknown};
+use super::stage::{End, Judged, ScanId, Stage, StageKind, Step};
 use super::{Route, Slots, Target, TargetName};
+use crate::contract::ContractSpec;
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::Expr;
 use crate::payload::{FieldPath, PathSetBuilder, SlotId};
@@ -68,6 +69,7 @@ pub(super) struct Stages {
 /// What compiling a route needs.
 pub(super) struct RouteCompiler<'a, 's> {
     pub(super) spec: &'a RouterSpec,
+    pub(super) contracts: &'a Contracts,
     pub(super) shared: &'a mut Shared<'s>,
     pub(super) scans: &'a mut Scans,
     pub(super) errors: &'a mut Errors,
@@ -78,7 +80,15 @@ struct Draft {
     scan: ScanId,
     paths: PathSetBuilder,
     gate: Option<Expr>,
+    expect: Option<Judged>,
+    contract: Option<Judged>,
     steps: Vec<Step>,
+}
+
+impl Draft {
+    fn new((scan, paths): (ScanId, PathSetBuilder)) -> Self {
+        Self { scan, paths, gate: None, expect: None, contract: None, steps: Vec::new() }
+    }
 }
 
 impl RouteCompiler<'_, '_> {
@@ -134,7 +144,10 @@ impl RouteCompiler<'_, '_> {
         templates: &[Template],
     ) -> Stages {
         let paths: Vec<_> = templates.iter().map(Template::payload_paths).collect();
-        let key = format!("{captures:?} {:?} {:?} {paths:?} {:?}", route.condition, route.steps, route.vars.0);
+        let key = format!(
+            "{captures:?} {:?} {:?} {paths:?} {:?} {:?} {:?}",
+            route.condition, route.steps, route.vars.0, route.expect, route.contract
+        );
         if let Some(known) = self.scans.known.get(&key) {
             return known.clone();
         }
@@ -164,11 +177,11 @@ impl RouteCompiler<'_, '_> {
         captures: &[Box<str>],
         templates: &[Template],
     ) -> (Vec<Stage>, Box<[Slots]>) {
-        let (scan, paths) = self.scans.take_shared(filter);
-        let mut draft = Draft { scan, paths, gate: None, steps: Vec::new() };
+        let mut draft = Draft::new(self.scans.take_shared(filter));
         if let Some(gate) = &route.condition {
             draft.gate = self.expression(gate, &mut draft, captures, false, &["where".into()]);
         }
+        draft.expect = route.expect.as_ref().and_then(|id| self.judged("expect", id, &mut draft.paths));
         let mut stages = Vec::new();
         let mut allow_key = false;
         for (index, step) in route.steps.iter().enumerate() {
@@ -201,6 +214,7 @@ impl RouteCompiler<'_, '_> {
             }
         }
         let template_slots = self.template_slots(templates, &mut draft);
+        draft.contract = route.contract.as_ref().and_then(|id| self.judged("contract", id, &mut draft.paths));
         let late_reads: Vec<SlotId> = template_slots.iter().flat_map(|slots| slots.iter().copied()).collect();
         stages.push(self.finish(draft, End::Finish, &late_reads));
         (stages, template_slots)
@@ -247,12 +261,22 @@ impl RouteCompiler<'_, '_> {
 
     /// Ends a stage and leaves the draft of the next one behind.
     fn cut(&mut self, draft: &mut Draft, end: End) -> Stage {
-        let (scan, paths) = self.scans.own();
-        let done = std::mem::replace(draft, Draft { scan, paths, gate: None, steps: Vec::new() });
+        let done = std::mem::replace(draft, Draft::new(self.scans.own()));
         self.finish(done, end, &[])
     }
 
-    /// Ends a stage.
+    /// A contract, with its fields among the paths of a scan.
+    fn judged(&mut self, key: &str, id: &String, paths: &mut PathSetBuilder) -> Option<Judged> {
+        let Some(position) = self.contracts.by_id.get(id) else {
+            let known: Vec<String> = self.spec.contracts.iter().map(ContractSpec::id).collect();
+            self.errors.push(&[key.into()], unknown("contract", id, &known));
+            return None;
+        };
+        let contract = (*position)?;
+        Some(Judged { contract, binding: self.contracts.all[contract].bind(paths) })
+    }
+
+    /// Ends a stage; `late_reads` are the slots of its topic templates.
     fn finish(&mut self, mut draft: Draft, end: End, late_reads: &[SlotId]) -> Stage {
         if draft.steps.iter().any(|step| matches!(step.op, Op::Keep(_))) {
             // `keep` clears what is read below the fields that it drops, so it has to know them.
@@ -261,7 +285,9 @@ impl RouteCompiler<'_, '_> {
                 draft.paths.add(top);
             });
         }
-        let chosen = choose(&draft.steps, late_reads, draft.paths.paths(), self.shared.literals);
+        let judged = draft.contract.iter().flat_map(|judged| judged.binding.slots());
+        let all_late: Vec<SlotId> = late_reads.iter().copied().chain(judged).collect();
+        let chosen = choose(&draft.steps, &all_late, draft.paths.paths(), self.shared.literals);
         let kind = match chosen {
             StageKind::Edit { .. } if self.scans.is_general => StageKind::General,
             chosen => chosen,
@@ -272,10 +298,13 @@ impl RouteCompiler<'_, '_> {
             End::Hook { condition, .. } => condition.as_ref().is_some_and(reads_payload),
             End::Finish | End::Continue => !late_reads.is_empty(),
         };
-        let needs_scan =
+        let needs_json =
             !matches!(kind, StageKind::Pass) || draft.gate.as_ref().is_some_and(reads_payload) || end_reads;
-        self.scans.give_back(draft.scan, draft.paths);
-        Stage { scan: needs_scan.then_some(draft.scan), gate: draft.gate, steps: draft.steps.into(), kind, end }
+        let needs_scan = needs_json || draft.expect.is_some() || draft.contract.is_some();
+        let Draft { scan, paths, gate, expect, contract, steps } = draft;
+        self.scans.give_back(scan, paths);
+        let scan = needs_scan.then_some(scan);
+        Stage { scan, gate, expect, contract, needs_json, steps: steps.into(), kind, end }
     }
 
     fn template_slots(&mut self, templates: &[Template], draft: &mut Draft) -> Box<[Slots]> {

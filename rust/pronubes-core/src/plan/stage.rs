@@ -5,6 +5,7 @@
 
 use super::edit::Standing;
 use crate::HookId;
+use crate::contract::Binding;
 use crate::expr::Expr;
 use crate::payload::{FieldPath, PathSet, PathSetBuilder, SlotId, TooManyPaths, text};
 use crate::transform::{Explode, Op};
@@ -16,9 +17,24 @@ pub(crate) struct Stage {
     pub(crate) scan: Option<ScanId>,
     /// The route's `where`, in its first stage.
     pub(crate) gate: Option<Expr>,
+    /// The route's `expect`, in its first stage.
+    pub(crate) expect: Option<Judged>,
+    /// The route's `contract`, in its last stage.
+    pub(crate) contract: Option<Judged>,
+    /// Whether anything but contracts needs the payload to be JSON.
+    pub(crate) needs_json: bool,
     pub(crate) steps: Box<[Step]>,
     pub(crate) kind: StageKind,
     pub(crate) end: End,
+}
+
+/// A contract that a stage judges.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// Its position in the plan.
+    pub(crate) contract: usize,
+    /// Where its fields stand in the stage's scan.
+    pub(crate) binding: Binding,
 }
 
 /// A scan of the plan; the first stages of routes that can meet share one.

@@ -8,8 +8,10 @@ use super::resolve::{Namer, PackedHit, PackedHits, pack};
 use super::run::Flow;
 use super::trace::Trace;
 use super::{Router, work};
+use crate::contract::{Contract, ContractStats, Role, Violation};
 use crate::explanation::{
-    Captured, ConditionSeen, EmissionSeen, Explanation, NearMiss, QuarantineSeen, RouteSeen, StepSeen,
+    Captured, ConditionSeen, EmissionSeen, Explanation, NearMiss, QuarantineSeen, RouteSeen, StepSeen, VerdictSeen,
+    ViolationSeen,
 };
 use crate::expr::Expr;
 use crate::matcher::RouteId;
@@ -54,6 +56,7 @@ impl Router {
             routes: vec![RouteStats::default(); plan.routes.len()],
             emitted: vec![0; plan.sinks.len()],
             sources: Vec::new(),
+            contracts: vec![ContractStats::default(); plan.contracts.len()],
         };
         let mut stop: Option<String> = None;
         let mut taken_by_ordinary: Option<String> = None;
@@ -76,8 +79,8 @@ impl Router {
             let mut observer = Observer { plan, seen: &mut seen, current: text_of(message.payload), key: None };
             let mut watcher = Watcher::default();
             let flow = run_route(plan, &mut stats, &hit, work, message, &start, (&mut watcher, &mut observer));
-            finish(&mut seen, route, watcher.quarantined);
-            if flow == Flow::Taken {
+            finish(&mut seen, route, watcher.quarantined, flow);
+            if flow != Flow::Filtered {
                 stop = stop.or_else(|| route.is_final.then(|| route.name.to_string()));
                 if !route.is_otherwise {
                     taken_by_ordinary.get_or_insert_with(|| route.name.to_string());
@@ -108,10 +111,11 @@ fn begin(plan: &Plan, hit: &PackedHit<'_>, message: &Message<'_>) -> RouteSeen {
     }
 }
 
-fn finish(seen: &mut RouteSeen, route: &Route, quarantined: Option<QuarantineSeen>) {
+fn finish(seen: &mut RouteSeen, route: &Route, quarantined: Option<QuarantineSeen>, flow: Flow) {
     seen.fate = match (&quarantined, &seen.condition) {
         (Some(_), _) => "quarantined",
         (None, Some(condition)) if condition.holds == Some(false) => "filtered",
+        _ if matches!(flow, Flow::Rejected(_)) => "rejected",
         _ if seen.hook.is_some() => "hook",
         _ => "passed",
     };
@@ -165,6 +169,26 @@ impl Trace for Observer<'_> {
     fn hook(&mut self, number: u16, hook: HookId) {
         self.seen.hook = Some(self.plan.hooks[usize::from(hook.0)].to_string());
         self.seen.hook_step = Some(number);
+    }
+
+    fn verdict(&mut self, contract: &Contract, role: Role, violations: Vec<Violation>) {
+        if self.seen.verdicts.len() >= MAX_SHOWN {
+            self.seen.not_shown += 1;
+            return;
+        }
+        let violation = |one: Violation| ViolationSeen {
+            reason: one.reason.code(),
+            field: one.field,
+            found: one.found,
+            expected: one.expected,
+        };
+        self.seen.verdicts.push(VerdictSeen {
+            role: role.name(),
+            contract: contract.id().to_owned(),
+            mode: contract.mode().name(),
+            key: self.key.clone(),
+            violations: violations.into_iter().map(violation).collect(),
+        });
     }
 
     fn emit(&mut self, sink: SinkId, topic: &[u8], payload: &[u8]) {

@@ -21,7 +21,8 @@ pub(super) struct Whole<'p, 'b> {
 }
 
 impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
-    /// Runs the stages from `next` on for every member. The first failure is kept; the members behind it go on.
+    /// Runs the stages from `next` on for every member. The first failure is kept; the members behind it go on. The
+    /// message is rejected when members were and none of them left.
     pub(super) fn explode(
         &mut self,
         number: u16,
@@ -34,6 +35,7 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
         let Exploded { key: text, payload: member, carried } = buffers;
         let container = whole.container().map_err(|(reason, about)| Failure::step(number, reason, about))?;
         let mut first_failure = None;
+        let mut rejected = None;
         let mut further = 0;
         for (index, inside) in members(payload, container).enumerate() {
             if whole.is_carried(&inside) {
@@ -49,12 +51,13 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
             let result = match whole.message(&inside, member, carried) {
                 Ok(payload) => {
                     self.trace.member(key, payload);
-                    self.stage(next, deeper, payload, Some(key)).map(drop)
+                    self.stage(next, deeper, payload, Some(key))
                 }
                 Err(reason) => Err(Failure::step(number, reason, About::Nothing)),
             };
             match (result, first_failure) {
-                (Ok(()), _) => {}
+                (Ok(Flow::Rejected(reason)), _) => rejected = Some(reason),
+                (Ok(_), _) => {}
                 (Err(_), Some(_)) => further += 1,
                 (Err(failure), None) => {
                     // A `String` takes every write.
@@ -64,7 +67,10 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
                 }
             }
         }
-        let Some(failure) = first_failure else { return Ok(Flow::Taken) };
+        let Some(failure) = first_failure else {
+            let has_left = self.tally.finished > 0 || self.tally.hooks > 0;
+            return Ok(rejected.filter(|_| !has_left).map_or(Flow::Taken, Flow::Rejected));
+        };
         if further > 0 {
             let _ = write!(self.detail, " (and {further} more)");
         }

@@ -62,7 +62,7 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
     (outlet, trace): (&mut O, &mut T),
 ) -> Flow {
     let route = plan.route(hit.route);
-    let RouteWork { captures, levels, names, detail, catalog } = work;
+    let RouteWork { captures, levels, names, detail, catalog, gate } = work;
     if route.needs_captures {
         hit.captures(captures);
     }
@@ -84,6 +84,8 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
         detail: &mut *detail,
         catalog: catalog.as_deref_mut(),
         emitted: &mut stats.emitted,
+        gate,
+        contracts: &mut stats.contracts,
         tally: Tally::default(),
         outlet,
         trace,
@@ -98,6 +100,7 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
             outlet.filtered(hit.route);
             return Flow::Filtered;
         }
+        Ok(Flow::Rejected(reason)) => stats.count_rejected(reason),
         Ok(Flow::Taken) if tally.hooks > 0 && tally.finished == 0 => stats.forked += tally.hooks - 1,
         Ok(Flow::Taken) => {
             stats.passed += 1;

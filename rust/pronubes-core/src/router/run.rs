@@ -3,10 +3,12 @@
 use std::slice;
 
 use super::explode::Whole;
+use super::gate::{Fate, GateWork};
 use super::resolve::PackedNames;
 use super::trace::Trace;
 use super::work::{Level, Names, key_cell};
 use crate::catalog::Catalog;
+use crate::contract::ContractStats;
 use crate::expr::Inputs;
 use crate::matcher::RouteId;
 use crate::outcome::{HookCall, Outlet, ResumePoint};
@@ -30,6 +32,8 @@ pub(super) struct Run<'p, 'a, O, T> {
     pub(super) detail: &'a mut String,
     pub(super) catalog: Option<&'a mut Catalog>,
     pub(super) emitted: &'a mut [u64],
+    pub(super) gate: &'a mut GateWork,
+    pub(super) contracts: &'a mut [ContractStats],
     pub(super) tally: Tally,
     pub(super) outlet: &'a mut O,
     pub(super) trace: &'a mut T,
@@ -47,6 +51,8 @@ pub(super) struct Tally {
 pub(super) enum Flow {
     Taken,
     Filtered,
+    /// By a contract of mode `reject`.
+    Rejected(Reason),
 }
 
 impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
@@ -64,18 +70,42 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
         };
         level.text.clear();
         let key_cell = key_cell(key, &mut level.text);
+        let original = payload;
         let mut payload = payload;
-        if let Some(scan_id) = stage.scan
-            && self.read(scan_id, index == 0 && key.is_none(), payload, level)?
-        {
-            payload = &level.wrapped;
+        let mut is_read = true;
+        if let Some(scan_id) = stage.scan {
+            match self.read(scan_id, index == 0 && key.is_none(), payload, level) {
+                Ok(false) => {}
+                Ok(true) => payload = &level.wrapped,
+                // The contract has a say in what becomes of it.
+                Err(_) if !stage.needs_json => is_read = false,
+                Err(failure) => return Err(failure),
+            }
         }
-        let inputs = self.inputs(payload, key_cell);
+        let mut inputs = self.inputs(payload, key_cell);
         if let Some(gate) = &stage.gate {
             let holds = gate.eval_bool(&mut inputs.scope(&level.scan.cells, &mut level.text));
             self.trace.gate(gate, holds);
             if !holds.map_err(|reason| Failure::new(reason, About::Expression(gate.text())))? {
                 return Ok(Flow::Filtered);
+            }
+        }
+        if let Some(judged) = &stage.expect {
+            match self.expect(judged, original, &inputs, level, is_read)? {
+                Fate::Good => {}
+                Fate::Rejected(reason) => return Ok(Flow::Rejected(reason)),
+                Fate::Marked => {
+                    if is_read && self.mark(original, &mut level.marked) {
+                        level.scanned = None;
+                        self.scan(
+                            &self.plan.scan_plan(stage.scan.unwrap_or(ScanId(0))).paths,
+                            &level.marked,
+                            &mut level.scan,
+                        )?;
+                        payload = &level.marked;
+                        inputs = self.inputs(payload, key_cell);
+                    }
+                }
             }
         }
         let (cells, output) = match &stage.kind {
@@ -121,6 +151,13 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
         };
         match &stage.end {
             End::Finish => {
+                if let Some(judged) = &stage.contract {
+                    match self.promise(stage, judged, output, &inputs, level, is_read)? {
+                        Fate::Good => {}
+                        Fate::Rejected(reason) => return Ok(Flow::Rejected(reason)),
+                        Fate::Marked => return self.finish_marked(output, cells, &inputs, &mut level.text, key),
+                    }
+                }
                 self.finish(output, cells, &inputs, &mut level.text, key)?;
                 self.tally.finished += 1;
                 Ok(Flow::Taken)

@@ -1,5 +1,6 @@
 //! Looking on while a route runs: nothing for `route`, everything for `explain`.
 
+use crate::contract::{Contract, Role, Violation};
 use crate::expr::Expr;
 use crate::outcome::HookId;
 use crate::{Reason, SinkId};
@@ -20,6 +21,9 @@ pub(super) trait Trace {
 
     /// The route goes on in Python.
     fn hook(&mut self, number: u16, hook: HookId);
+
+    /// A contract was judged.
+    fn verdict(&mut self, contract: &Contract, role: Role, violations: Vec<Violation>);
 
     /// A message leaves.
     fn emit(&mut self, sink: SinkId, topic: &[u8], payload: &[u8]);
@@ -43,6 +47,9 @@ impl Trace for Unwatched {
 
     #[inline]
     fn hook(&mut self, _: u16, _: HookId) {}
+
+    #[inline]
+    fn verdict(&mut self, _: &Contract, _: Role, _: Vec<Violation>) {}
 
     #[inline]
     fn emit(&mut self, _: SinkId, _: &[u8], _: &[u8]) {}

@@ -1,5 +1,6 @@
 //! The memory that handling messages needs, used again from message to message.
 
+use super::gate::GateWork;
 use crate::catalog::{Catalog, CatalogSlot};
 use crate::matcher::Hits;
 use crate::payload::{Cell, Scan, Span, TextArena};
@@ -24,6 +25,7 @@ pub(super) struct RouteWork {
     pub(super) detail: String,
     /// What leaves under which name, where the plan wants it kept.
     pub(super) catalog: Option<Box<Catalog>>,
+    pub(super) gate: GateWork,
 }
 
 /// What one stage works on.
@@ -39,6 +41,8 @@ pub(super) struct Level {
     pub(super) out: Vec<u8>,
     /// A scalar payload as an object.
     pub(super) wrapped: Vec<u8>,
+    /// A payload that a contract has marked before the steps.
+    pub(super) marked: Vec<u8>,
     pub(super) exploded: Exploded,
 }
 
