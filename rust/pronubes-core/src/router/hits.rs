@@ -100,7 +100,10 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
             outlet.filtered(hit.route);
             return Flow::Filtered;
         }
-        Ok(Flow::Rejected(reason)) => stats.count_rejected(reason),
+        Ok(Flow::Rejected(reason)) => {
+            stats.count_rejected(reason);
+            return Flow::Rejected(reason);
+        }
         Ok(Flow::Taken) if tally.hooks > 0 && tally.finished == 0 => stats.forked += tally.hooks - 1,
         Ok(Flow::Taken) => {
             stats.passed += 1;

@@ -14,6 +14,7 @@ pub enum Outcome {
     Emitted { sink: String, topic: String, payload: String },
     Hook { step: u16, payload: String, captures: Vec<String> },
     Quarantined { route: String, step: Option<u16>, reason: Reason, detail: String },
+    Rejected { route: String, reason: Reason, detail: String },
     Filtered(String),
 }
 
@@ -24,6 +25,10 @@ impl Outcome {
 
     pub fn quarantined(route: &str, step: Option<u16>, reason: Reason, detail: &str) -> Self {
         Self::Quarantined { route: route.into(), step, reason, detail: detail.into() }
+    }
+
+    pub fn rejected(route: &str, reason: Reason, detail: &str) -> Self {
+        Self::Rejected { route: route.into(), reason, detail: detail.into() }
     }
 
     pub fn topic(self) -> Option<String> {
@@ -69,6 +74,11 @@ impl Outlet for Recorder {
         let route = self.plan.route_name(fault.route).to_owned();
         let (step, reason, detail) = (fault.step, fault.reason, fault.detail.to_owned());
         self.outcomes.push(Outcome::Quarantined { route, step, reason, detail });
+    }
+
+    fn reject(&mut self, fault: &Quarantined<'_>) {
+        let route = self.plan.route_name(fault.route).to_owned();
+        self.outcomes.push(Outcome::Rejected { route, reason: fault.reason, detail: fault.detail.to_owned() });
     }
 
     fn filtered(&mut self, route: RouteId) {
