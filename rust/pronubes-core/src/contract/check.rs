@@ -78,7 +78,10 @@ impl Check {
                 NullRule::Allowed => true,
                 NullRule::WhenBad => around.quality == State::Bad,
             };
-            return if is_fine { () } else { report(Reason::ContractNull) };
+            if !is_fine {
+                report(Reason::ContractNull);
+            }
+            return;
         }
         if self.null == NullRule::WhenBad && around.quality == State::Bad {
             return report(Reason::ContractNull);

@@ -107,7 +107,7 @@ impl Judge {
             return self.flaws.push(Flaw { field: WHOLE, reason: Reason::ContractNotObject });
         }
         let quality = self.quality(contract, payload);
-        let around = Around { payload, received_ns, quality: quality.unwrap_or_else(|_| State::Unknown) };
+        let around = Around { payload, received_ns, quality: quality.unwrap_or(State::Unknown) };
         let Self { scan, text, flaws, .. } = self;
         for ((index, field), slot) in (0..).zip(&contract.fields).zip(&contract.own.fields) {
             let mut report = |reason| flaws.push(Flaw { field: index, reason });

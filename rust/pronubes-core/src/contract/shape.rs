@@ -4,7 +4,7 @@ use super::check::Check;
 use super::compile;
 use super::quality::Quality;
 use super::quick::Binding;
-use super::spec::{ContractSpec, Mode};
+use super::spec::{ContractSpec, FieldType, Mode};
 use crate::SpecError;
 use crate::payload::{FieldPath, PathSet, SlotId};
 
@@ -83,6 +83,12 @@ impl Contract {
     #[must_use]
     pub fn annotation(&self) -> &str {
         &self.annotation
+    }
+
+    /// What it says about its fields, in the order of the file: where they stand, what they are, and the exponents of metre, kilogram,
+    /// second, ampere, kelvin, mole and candela in their units.
+    pub fn fields(&self) -> impl Iterator<Item = (&FieldPath, FieldType, Option<[i32; 7]>)> {
+        self.fields.iter().map(|field| (&field.path, field.check.kind, field.dimension))
     }
 
     /// The path of the field that a [`RuleCount`](super::RuleCount) is about; empty where it is about the whole payload.

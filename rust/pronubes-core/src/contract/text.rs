@@ -86,8 +86,7 @@ impl OneOf {
     pub(super) fn has_number(&self, number: Number) -> bool {
         match number.normal() {
             Number::Int(value) => self.integers.binary_search(&value).is_ok(),
-            #[expect(clippy::float_cmp, reason = "equal is what is asked")]
-            Number::Double(value) => self.doubles.iter().any(|known| *known == value),
+            Number::Double(value) => self.doubles.contains(&value),
         }
     }
 
