@@ -34,6 +34,7 @@ __all__ = [
     "covers",
     "intersects",
     "mqtt_filter",
+    "read_recording",
     "panic_on_purpose",
     "reasons",
     "steps",
