@@ -159,8 +159,13 @@ impl RouteCompiler<'_, '_> {
             vars.extend(route.vars.0.iter().cloned());
             let Shared { cache, hooks, .. } = *self.shared;
             let mut shared = Shared { vars: &vars, cache, literals: self.shared.literals, hooks };
-            let mut compiler =
-                RouteCompiler { spec: self.spec, shared: &mut shared, scans: self.scans, errors: self.errors };
+            let mut compiler = RouteCompiler {
+                spec: self.spec,
+                contracts: self.contracts,
+                shared: &mut shared,
+                scans: self.scans,
+                errors: self.errors,
+            };
             compiler.compile_stages(route, filter, captures, templates)
         };
         let stages = Stages { stages: stages.into(), template_slots: template_slots.into() };
