@@ -69,7 +69,7 @@ $(VENV)/.toolchain: .ci/toolchain Cargo.toml
 
 $(VENV)/.runtime: $(VENV)/.toolchain pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "maturin>=1.16,<2"
-	$(BIN)/python .ci/requirements.py demo arrow | $(BIN)/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+	$(BIN)/python .ci/requirements.py demo arrow xlsx | $(BIN)/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt

@@ -82,10 +82,12 @@ def _read_sheet(workbook: Any, file: str, sheet: str | None) -> Table:  # Any: o
 
 
 def _records(worksheet: Any) -> Iterator[tuple[int, Sequence[object]]]:  # Any: as above
-    for number, row in enumerate(worksheet.iter_rows(max_col=_MOST_COLUMNS), 1):
-        cells = [_value(cell) for cell in row]
+    for number, row in enumerate(worksheet.iter_rows(), 1):
+        cells = [_value(cell) for cell in row[:_MOST_COLUMNS]]
+        while cells and cells[-1] is None:  # rows are as wide as the widest formatted cell of the sheet
+            cells.pop()
         is_comment = bool(cells) and isinstance(cells[0], str) and cells[0].lstrip().startswith("#")
-        if any(cell is not None and cell != "" for cell in cells) and not is_comment:
+        if cells and not is_comment:
             yield number, cells
 
 
