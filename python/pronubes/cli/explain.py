@@ -81,12 +81,13 @@ def _source_for(loaded: Loaded, topic: str) -> str:
 
 
 def _add_origins(explanation: dict[str, Any], loaded: Loaded) -> None:  # Any: a JSON document
-    """Say of each route that a template made for which machine, and where its values come from."""
-    for route in explanation["routes"]:
-        origin = loaded.places.origins.of("routes", route["route"])
+    """Say of the source and each route that a template made for which machine, and where its values come from."""
+    made = [("sources", explanation["source"], explanation), *(("routes", route["route"], route) for route in explanation["routes"])]
+    for kind, name, part in made:
+        origin = loaded.places.origins.of(kind, name)
         if origin is not None:
             parameters = [{"name": one.name, "value": one.value, "origin": one.origin} for one in origin.parameters]
-            route["origin"] = {"template": origin.template, "machine": origin.place, "parameters": parameters}
+            part["origin"] = {"template": origin.template, "machine": origin.place, "parameters": parameters}
 
 
 def _print(lines: Iterator[Text]) -> None:
@@ -105,6 +106,8 @@ def render(explanation: Document, routes: Mapping[str, Any]) -> Iterator[Text]: 
         routes: The routes as they are written, for the words of their steps.
     """
     yield _line(("", f"{explanation['topic']}"), ("bright_black", f"  from {explanation['source']}  "), ("", explanation["payload"]))
+    if "origin" in explanation:
+        yield from _origin(explanation["origin"])
     if explanation["rejected"]:
         yield _line(("red", f"rejected: {explanation['rejected']}"))
     for route in explanation["routes"]:

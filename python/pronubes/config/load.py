@@ -117,7 +117,7 @@ def _check(values: dict[str, Any], places: Places, base_dir: Path, problems: lis
     problems += expansion.findings
     configuration = None
     try:
-        configuration = Configuration.model_validate(values)
+        configuration = Configuration.model_validate(values, context={} if expansion.origins.machines else None)
     except ValidationError as error:
         known = {finding.path for finding in problems}
         problems += places.origins.condensed((finding for finding in findings(error, values) if finding.path not in known), values)

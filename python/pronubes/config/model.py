@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+    model_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from pronubes.config.templates.model import Instance, Template
@@ -41,6 +50,16 @@ def _list(value: Any) -> Any:  # Any: whatever stands in the YAML
 def _targets(value: Any) -> Any:  # Any: whatever stands in the YAML
     targets = value if isinstance(value, list) else [value]
     return [{"sink": target} if isinstance(target, str) else target for target in targets]
+
+
+def _once(value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:  # Any: whatever stands in the YAML, and what it becomes
+    """Check steps that many machines share once. It goes by identity: the very same list gives the same steps."""
+    if info.context is None:
+        return check(value)
+    known = info.context.get(id(value))
+    if known is None:
+        known = info.context[id(value)] = (value, check(value))  # the value is kept, so that its identity stays its own
+    return known[1]
 
 
 def _variable(value: Any) -> Any:  # Any: whatever stands in the YAML
@@ -89,7 +108,7 @@ class Route(StrictModel):
     """Let no later route see what this one takes."""
     where: Expression | None = None
     """Take only messages for which this is true. It sees the original payload."""
-    steps: list[Step] = []
+    steps: Annotated[list[Step], WrapValidator(_once)] = []
     """What is done to the payload, in order."""
     topic: Text | None = None
     """The topic template under which messages leave. Left out: they keep their topic."""

@@ -313,6 +313,9 @@ def test_machines_that_are_alike_share_their_steps() -> None:
     first, second, third = (loaded.values["routes"][name]["steps"] for name in ("t_l1_p1", "t_l1_p2", "t_l2_p1"))
     assert first is second
     assert first is not third
+    first, second, third = (loaded.configuration.routes[name].steps for name in ("t_l1_p1", "t_l1_p2", "t_l2_p1"))
+    assert first is second
+    assert first != third
 
 
 def test_a_limit_is_a_constant_of_its_route() -> None:

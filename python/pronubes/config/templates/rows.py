@@ -83,6 +83,7 @@ def read_machines(index: int, instance: Instance, template: Template, variables:
         machines.diagnostics.append(_unreadable(str(folder / instance.table), problem))
         return machines
     reader.read_table(machines.table)
+    machines.table.forget()
     return machines
 
 

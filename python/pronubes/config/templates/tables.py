@@ -81,6 +81,11 @@ class Table:
         begin, end = spans[column]
         return Position(line, begin + 1, max(end - begin, 1))
 
+    def forget(self) -> None:
+        """Let go of what the table holds: the values are read, and the places of what was wrong are known."""
+        self.rows, self.text = [], None
+        self.__dict__.pop("_lines", None)
+
     @cached_property
     def _lines(self) -> list[str]:
         return [match[0].rstrip("\r\n") for match in _LINE.finditer(self.text or "")]
