@@ -152,8 +152,19 @@ def _put_in(pending: Iterable[tuple[Any, Any]], variables: Mapping[str, Value]) 
 
 
 def _copy_outside_of_templates(values: Mapping[str, Any], variables: Mapping[str, Value], problems: list[Finding]) -> dict[str, Any]:
-    templates = {"templates": values["templates"]} if "templates" in values else {}
-    return {str(key): templates.get(key) or _copy(item, (str(key),), variables, problems) for key, item in values.items()}
+    copied: dict[str, Any] = _copy({key: value for key, value in values.items() if key != "templates"}, (), variables, problems)
+    templates = values.get("templates")
+    if isinstance(templates, Mapping):
+        copied["templates"] = {name: _copy_template(template, ("templates", name), variables, problems) for name, template in templates.items()}
+    elif "templates" in values:
+        copied["templates"] = templates
+    return copied
+
+
+def _copy_template(template: Any, path: tuple[str, ...], variables: Mapping[str, Value], problems: list[Finding]) -> Any:
+    if not isinstance(template, Mapping) or "parameters" not in template:
+        return template
+    return {**template, "parameters": _copy(template["parameters"], (*path, "parameters"), variables, problems)}
 
 
 def _copy(value: Any, path: tuple[str | int, ...], variables: Mapping[str, Value], problems: list[Finding]) -> Any:

@@ -84,8 +84,9 @@ class Places:
         document = self.document
         if document is None:
             return Position(1, 1)
-        if finding.offset is not None and node.kind == "scalar":
-            return self._within(document, node, finding.offset, finding.length or 1)
+        text = key if finding.at_key and key is not None else node
+        if finding.offset is not None and text.kind == "scalar":
+            return self._within(document, text, finding.offset, finding.length or 1)
         is_block = node.kind != "scalar" and not node.is_flow
         is_nothing = node.kind == "scalar" and not node.text and not node.style
         if key is not None and (finding.at_key or is_block or is_nothing):

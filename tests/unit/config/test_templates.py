@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from pronubes.config.compile import compile_router, refuse_errors
 from pronubes.config.lint import lint
 from pronubes.config.load import Loaded, load, load_text, load_values
+from pronubes.config.model import Route
+from pronubes.config.templates.blueprint import is_expression
 from pronubes.config.templates.expand import expand
 from pronubes.connectors.values import Secret
 from pronubes.diagnostics import Diagnostic
@@ -194,6 +196,7 @@ def test_a_value_that_makes_no_name_is_an_error() -> None:
     [
         ("raw/${line}/", "raw/${lime}/", "There is no parameter or variable `lime`.", "${lime}"),
         ("raw/${line}/", "raw/${serial}/", "The parameter `serial` is a text: it could bring wildcards and levels into a topic.", "${serial}"),
+        ("set: {serial:", 'set: {"${serail}":', "There is no parameter or variable `serail`.", "${serail}"),
         ("value < ${limit}", 'unit == "${serial}"', "The parameter `serial` stands within a quoted text.", "${serial}"),
         ("t_${line}_${plc}", "t", "Every machine would make the same name.", '"t"'),
         ("line: name", "site: name, line: name", "`site` is a variable of `vars`: a parameter cannot take its place.", "site"),
@@ -303,6 +306,13 @@ def test_values_for_all_rows_and_columns_to_ignore(tmp_path: Path) -> None:
         table(tmp_path, "line,plc\nl1,p1\n", more=", values: {plc: p2}")
 
 
+def test_a_default_may_be_a_variable() -> None:
+    template = TEMPLATE.replace('default: ""', 'default: "${site}-x"')
+    text = HEAD + template + ROWS + "[{line: l1, plc: p1}]}\n"
+    for loaded in (load_text(text), load_values(yaml.safe_load(text))):
+        assert routes_of(loaded)["t_l1_p1"]["steps"][1]["set"]["serial"] == "cologne-x"
+
+
 def test_a_template_that_nobody_uses_is_a_warning() -> None:
     codes = [one.code for one in lint(load_text(HEAD + TEMPLATE))]
     assert "unused_template" in codes
@@ -323,6 +333,29 @@ def test_a_limit_is_a_constant_of_its_route() -> None:
     payload = b'{"value": 50}'
     outcomes = router.route("shopfloor", [("raw/l1/p1/t", payload), ("raw/l2/p1/t", payload)], now_ns=0)
     assert [(outcome.route, outcome.topic) for outcome in outcomes if outcome.sink] == [("t_l1_p1", "acme/cologne/l1/p1/t")]
+
+
+def expressions(schema: Any, definitions: Any, path: tuple[Any, ...]) -> set[tuple[Any, ...]]:
+    """List the paths of a schema at which expressions stand: no other text has their greatest length."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].removeprefix("#/$defs/")]
+    found = {path} if schema.get("maxLength") == 10_000 else set()
+    for name, inner in schema.get("properties", {}).items():
+        found |= expressions(inner, definitions, (*path, name))
+    for inner in schema.get("anyOf", ()):
+        found |= expressions(inner, definitions, path)
+    if isinstance(schema.get("items"), dict) and len(path) < 6:
+        found |= expressions(schema["items"], definitions, (*path, 0))
+    if isinstance(schema.get("additionalProperties"), dict) and len(path) < 6:
+        found |= expressions(schema["additionalProperties"], definitions, (*path, "key"))
+    return found
+
+
+def test_every_expression_of_a_route_is_known_as_one() -> None:
+    schema = Route.model_json_schema(by_alias=True)
+    found = expressions(schema, schema["$defs"], ("routes", "r"))
+    assert found == {("routes", "r", "where"), ("routes", "r", "steps", 0, "where"), ("routes", "r", "steps", 0, "compute", "key")}
+    assert all(is_expression(path) for path in found)
 
 
 HOSTILE = [

@@ -215,15 +215,14 @@ class _Expander:
 
 
 def outside_of_templates(values: Values, pending: list[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:  # Any: as in `reader`
-    """Leave out what stands in templates: its `${...}` may be parameters."""
-    inside = set(_containers(values.get("templates")))
+    """Leave out what stands in templates, where `${...}` may be parameters. In their `parameters` it is a variable, as outside."""
+    inside = set(_containers(values.get("templates"), 0))
     return (entry for entry in pending if id(entry[0]) not in inside)
 
 
-def _containers(value: Any) -> Iterator[int]:  # Any: whatever the YAML holds
-    stack = [value]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, dict | list):
-            yield id(one)
-            stack.extend(one.values() if isinstance(one, dict) else one)
+def _containers(value: Any, depth: int) -> Iterator[int]:  # Any: whatever the YAML holds
+    if isinstance(value, dict | list):
+        yield id(value)
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            if depth != 1 or key != "parameters":
+                yield from _containers(inner, depth + 1)
