@@ -10,6 +10,7 @@ ROUTE: dict[str, Any] = {
     "captures": [{"name": "line", "value": "l1"}],
     "condition": {"text": "payload.value > 1", "holds": True, "reason": None},
     "steps": [],
+    "verdicts": [],
     "emitted": [],
     "not_shown": 0,
     "hook": None,
