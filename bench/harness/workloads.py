@@ -52,7 +52,8 @@ class Workload:
         for name, value in VARS.items():
             text = text.replace(f"${{{name}}}", value)
         routes = [{**route, "name": name, "from": ["plant"], "to": [{"sink": "uns"}]} for name, route in json.loads(text).items()]
-        return {"vars": VARS, "sources": ["plant"], "sinks": ["uns"], "routes": routes}
+        contracts = [W1_CONTRACT] if any("contract" in route for route in routes) else []
+        return {"vars": VARS, "sources": ["plant"], "sinks": ["uns"], "contracts": contracts, "routes": routes}
 
     def config(self, port: int, qos: int, source: dict[str, Any], sink: dict[str, Any]) -> str:  # Any: as above
         """The whole configuration for a broker on `port`, as YAML."""
@@ -129,6 +130,28 @@ def w1(tags: int = 10_000) -> tuple[Iterator[Slot], dict[str, Any]]:  # Any: as 
             yield Slot(f"raw/{_levels(slot)}", payload, [(f"acme/site1/{_levels(slot)}", expected)])
 
     return slots(), {"w1": route}
+
+
+# What leaves W1, as a contract of five fields with types and ranges.
+W1_CONTRACT: dict[str, Any] = {  # Any: as above
+    "name": "measurement",
+    "version": 1,
+    "mode": "quarantine",
+    "fields": [
+        {"path": "value", "type": "number", "range": [-40, 800]},
+        {"path": "timestamp_ms", "type": "integer", "range": [0, 9_999_999_999_999]},
+        {"path": "unit", "type": "string", "enum": ["[degF]", "Cel", "K"]},
+        {"path": "quality", "type": "string", "enum": ["GOOD", "UNCERTAIN", "BAD"], "optional": True},
+        {"path": "sequence", "type": "integer", "range": [0, None], "optional": True},
+    ],
+}
+
+
+def w1_contract(tags: int = 10_000) -> tuple[Iterator[Slot], dict[str, Any]]:  # Any: as above
+    """W1 whose results keep a contract; for `Workload.spec` alone."""
+    slots, made = w1(tags)
+    made["w1"]["contract"] = "measurement@1"
+    return slots, made
 
 
 def w1_hook(hook: str = "scale", tags: int = 10_000) -> tuple[Iterator[Slot], dict[str, Any]]:  # Any: as above
@@ -232,6 +255,7 @@ def routeset(seed: int, slots: int = 2_000) -> tuple[Iterator[Slot], dict[str, A
 
 KINDS: dict[str, Callable[..., tuple[Iterator[Slot], dict[str, Any]]]] = {
     "w1": w1,
+    "w1_contract": w1_contract,
     "w1_hook": w1_hook,
     "w2": w2,
     "w3": w3,

@@ -28,6 +28,7 @@ mod shape;
 mod spec;
 mod text;
 mod time;
+mod typing;
 mod verdict;
 
 pub use judge::Judge;
@@ -41,3 +42,4 @@ pub use verdict::Violation;
 
 pub(crate) use compile::Compiler;
 pub(crate) use quick::{Binding, Others, View};
+pub(crate) use typing::Declared;

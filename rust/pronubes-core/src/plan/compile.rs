@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use super::route::{RouteCompiler, Scans};
 use super::stage::ScanPlan;
 use super::{Group, Plan, Route};
-use crate::contract::{Compiler, Contract};
+use crate::contract::{Compiler, Contract, Declared};
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::{ParseCache, Vars};
 use crate::matcher::{Matcher, RouteId};
 use crate::payload::{Limits, Literals};
-use crate::spec::RouterSpec;
+use crate::spec::{RouteSpec, RouterSpec};
 use crate::transform::Shared;
 
 pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<SpecError>> {
@@ -52,6 +52,17 @@ pub(super) struct Contracts {
     pub(super) all: Vec<Contract>,
     /// None for those that do not compile.
     pub(super) by_id: HashMap<String, Option<usize>>,
+}
+
+impl Contracts {
+    /// What the contracts of a route say about its fields.
+    pub(super) fn declared(&self, route: &RouteSpec) -> Declared<'_> {
+        let find = |id: &Option<String>| {
+            let position = self.by_id.get(id.as_ref()?).copied().flatten()?;
+            self.all.get(position)
+        };
+        Declared::new(find(&route.expect), find(&route.contract))
+    }
 }
 
 fn compile_contracts(spec: &RouterSpec, errors: &mut Errors) -> Contracts {

@@ -8,7 +8,7 @@ use super::choice::choose;
 use super::compile::{Contracts, Errors, unknown};
 use super::stage::{End, Judged, ScanId, Stage, StageKind, Step};
 use super::{Route, Slots, Target, TargetName};
-use crate::contract::ContractSpec;
+use crate::contract::{ContractSpec, Declared};
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::Expr;
 use crate::payload::{FieldPath, PathSetBuilder, SlotId};
@@ -186,6 +186,8 @@ impl RouteCompiler<'_, '_> {
         if let Some(gate) = &route.condition {
             draft.gate = self.expression(gate, &mut draft, captures, false, &["where".into()]);
         }
+        let mut declared = self.contracts.declared(route);
+        self.check_types(&declared, draft.gate.as_ref(), None, &["where".into()]);
         draft.expect = route.expect.as_ref().and_then(|id| self.judged("expect", id, &mut draft.paths));
         let mut stages = Vec::new();
         let mut allow_key = false;
@@ -201,6 +203,7 @@ impl RouteCompiler<'_, '_> {
             let condition = step.condition.as_deref();
             let condition =
                 condition.and_then(|text| self.expression(text, &mut draft, captures, allow_key, &condition_path));
+            self.check_types(&declared, condition.as_ref(), None, &condition_path);
             let mut errors = Vec::new();
             let mut context =
                 StepContext { shared: self.shared, paths: &mut draft.paths, captures, allow_key, errors: &mut errors };
@@ -208,12 +211,18 @@ impl RouteCompiler<'_, '_> {
             errors.into_iter().for_each(|error| self.errors.push(&path, error));
             match compiled {
                 None => {}
-                Some(Compiled::Op(op)) => draft.steps.push(Step { number, condition, op }),
+                Some(Compiled::Op(op)) => {
+                    self.check_results(&declared, &op, &path);
+                    declared.write(&op);
+                    draft.steps.push(Step { number, condition, op });
+                }
                 Some(Compiled::Explode(explode)) => {
+                    declared.forget();
                     allow_key = true;
                     stages.push(self.cut(&mut draft, End::Explode { number, condition, explode }));
                 }
                 Some(Compiled::Hook(hook)) => {
+                    declared.forget();
                     stages.push(self.cut(&mut draft, End::Hook { number, condition, hook }));
                 }
             }
@@ -223,6 +232,26 @@ impl RouteCompiler<'_, '_> {
         let late_reads: Vec<SlotId> = template_slots.iter().flat_map(|slots| slots.iter().copied()).collect();
         stages.push(self.finish(draft, End::Finish, &late_reads));
         (stages, template_slots)
+    }
+
+    /// Checks an expression by what the route's contracts say about fields.
+    fn check_types(
+        &mut self,
+        declared: &Declared<'_>,
+        expression: Option<&Expr>,
+        into: Option<&FieldPath>,
+        path: &[PathPart],
+    ) {
+        let errors = expression.map(|expression| declared.check(expression, into)).unwrap_or_default();
+        errors.into_iter().for_each(|error| self.errors.push(path, error));
+    }
+
+    fn check_results(&mut self, declared: &Declared<'_>, op: &Op, path: &[PathPart]) {
+        let Op::Compute(values) = op else { return };
+        for (field, expression) in values {
+            let at = [path, &["compute".into(), field.path.to_string().as_str().into()]].concat();
+            self.check_types(declared, Some(expression), Some(&field.path), &at);
+        }
     }
 
     fn expression(
