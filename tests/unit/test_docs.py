@@ -4,6 +4,7 @@ import asyncio
 import re
 import shlex
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from pronubes.config.compile import compile_router, refuse_errors
 from pronubes.config.load import load_values
 from pronubes.connectors.base import ConnectorContext
 from pronubes.connectors.sqlite import SqliteOptions, SqliteSink
+from pronubes.contracts.engine import engine_problems
+from pronubes.contracts.folder import read_contract_text
 from pronubes.testing import ListBatch
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +28,7 @@ EXAMPLES = sorted({*(ROOT / "examples").rglob("*.yaml"), ROOT / "examples" / "bo
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)")
 TAGS = "tag,table,address,type\nt1,holding,1,int16\n"
-RUN = ("check", "explain")
+RUN = ("check", "explain", "contract")
 """The commands that need nothing but the page's configuration; of the others the arguments are checked."""
 
 
@@ -56,8 +59,24 @@ def write_configuration(text: str, folder: Path) -> Path:
     return path
 
 
+def write_contracts(pages: Sequence[Path], folder: Path) -> None:
+    """Write the contracts of pages into `contracts/`; of a version that stands twice the first counts."""
+    for page in pages:
+        for name, text in FENCE.findall(page.read_text(encoding="utf-8")):
+            if name == "yaml" and text.startswith("contract:"):
+                values = yaml.safe_load(text)
+                path = folder / "contracts" / values["contract"] / f"{values['version']}.yaml"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(path.read_text(encoding="utf-8") if path.exists() else text, encoding="utf-8")
+
+
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_yaml_passes_check(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if text.startswith("contract:"):
+        assert engine_problems(read_contract_text(text)) == []
+        return
+    if "contracts:" in text:
+        write_contracts(PAGES, tmp_path)
     if text.startswith("version: 1"):
         code = main(["check", str(write_configuration(text, tmp_path))])
         assert code == ExitCode.OK, capsys.readouterr().err
@@ -116,6 +135,7 @@ def test_commands_exist_and_those_without_io_run(page: Path, tmp_path: Path, mon
     fences = FENCE.findall(page.read_text(encoding="utf-8"))
     for text in [text for name, text in fences if name == "yaml" and text.startswith("version: 1")][:1]:
         write_configuration(text, tmp_path)
+    write_contracts([page], tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PRONUBES_CONFIG", raising=False)
     codes = {}

@@ -4,7 +4,17 @@ import ast
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "python" / "pronubes"
-ALLOWED = ("__init__.py", "router.py", "config/compile.py", "connectors/mqtt.py", "batch.py", "recording.py", "pipeline/", "testing/")
+ALLOWED = (
+    "__init__.py",
+    "router.py",
+    "config/compile.py",
+    "connectors/mqtt.py",
+    "batch.py",
+    "contracts/engine.py",
+    "recording.py",
+    "pipeline/",
+    "testing/",
+)
 
 
 def imports_engine(path: Path) -> bool:

@@ -55,9 +55,10 @@ def _diagnostics(path: str, *, with_secrets: bool) -> tuple[Loaded | None, Seque
             refuse_errors(compile_router(loaded))
             if with_secrets:
                 compile_node(loaded)
+            errors, warnings = _contracts(loaded)
         except ConfigurationError as error:
             return None, error.diagnostics
-        return loaded, lint(loaded)
+        return (None, errors) if errors else (loaded, [*lint(loaded), *warnings])
 
 
 def _counted(loaded: Loaded) -> dict[str, Any]:  # Any: a JSON document
@@ -78,3 +79,14 @@ def _made(loaded: Loaded) -> str:
         return ""
     made = " and ".join(f"{len(names):,} {kind if len(names) != 1 else kind.removesuffix('s')}" for kind, names in origins.made.items() if names)
     return f": templates make {made} for {origins.rows:,} {'machines' if origins.rows != 1 else 'machine'}"
+
+
+def _contracts(loaded: Loaded) -> tuple[list[Diagnostic], list[Diagnostic]]:
+    """Check the contracts that no route names, too: they are read by others, and by the next route."""
+    folder = loaded.contracts.folder
+    if folder is None:
+        return [], []
+    from pronubes.contracts.verify import verify
+
+    verified = verify(folder)
+    return verified.errors, verified.warnings

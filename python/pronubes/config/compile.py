@@ -15,10 +15,11 @@ import orjson
 
 from pronubes.config.findings import Finding, Path
 from pronubes.config.load import Loaded, in_order
-from pronubes.config.model import Sink, Source
+from pronubes.config.model import Route, Sink, Source
 from pronubes.connectors.mqtt_options import MqttOptions, MqttSinkOptions, MqttSourceOptions
 from pronubes.connectors.options import BatchSinkOptions, ViewSinkOptions
 from pronubes.connectors.values import Secret
+from pronubes.contracts.engine import located
 from pronubes.diagnostics import Diagnostic
 from pronubes.errors import ConfigurationError, SecretUnavailable
 from pronubes.transforms import Python
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Compiled", "compile_node", "compile_router", "diagnose", "intersects", "refuse_errors", "refuse_subscriptions"]
 
+_CONTRACTS = "contracts/"
 _RETAIN_HANDLING = {"always": 0, "new": 1, "never": 2}
 
 
@@ -59,18 +61,25 @@ def compile_router(loaded: Loaded) -> Compiled:
         "sinks": list(configuration.sinks),
         "limits": configuration.limits.model_dump(),
         "routes": [
-            origins.constants(name) | _route(name, raw_routes[name], route.steps, hooks, retained) for name, route in configuration.routes.items()
+            origins.constants(name) | _route(name, raw_routes[name], route, hooks, _retained(route, loaded, retained))
+            for name, route in configuration.routes.items()
         ],
     }
+    if loaded.contracts.files:
+        spec["contracts"] = loaded.contracts.specifications()
     spec["hooks"] = [name for name, _ in hooks]
     return Compiled(loaded, orjson.dumps(spec), tuple(hooks))
 
 
-def _route(
-    name: str, raw: Mapping[str, Any], steps: Sequence[Any], hooks: dict[tuple[str, float], int], retained: Mapping[str, bool]
-) -> dict[str, Any]:
+def _retained(route: Route, loaded: Loaded, of_sinks: Mapping[str, bool]) -> Mapping[str, bool]:
+    """Say which sinks' messages of a route are retained when the target does not say: as the contract says, else as the sink says."""
+    hint = loaded.contracts.retain(route)
+    return of_sinks if hint is None else dict.fromkeys(of_sinks, hint)
+
+
+def _route(name: str, raw: Mapping[str, Any], model: Route, hooks: dict[tuple[str, float], int], retained: Mapping[str, bool]) -> dict[str, Any]:
     """Take a route over as it is written: it is checked already, and the engine's own reading keeps numbers and the order of keys."""
-    route = {key: raw[key] for key in ("filter", "otherwise", "final", "where", "topic") if key in raw}
+    route = {key: raw[key] for key in ("filter", "otherwise", "final", "where", "topic", "expect", "contract") if key in raw}
     sources, targets = raw.get("from"), raw["to"]
     route["name"] = name
     if sources is not None:
@@ -78,13 +87,15 @@ def _route(
     route["to"] = [_target(target, retained) for target in (targets if isinstance(targets, list) else [targets])]
     if "steps" in raw:
         written = raw["steps"]
-        route["steps"] = [_step(step, model.python, hooks) if "python" in step else step for step, model in zip(written, steps, strict=True)]
+        route["steps"] = [
+            _step(step, checked.python, hooks) if "python" in step else step for step, checked in zip(written, model.steps, strict=True)
+        ]
     return route
 
 
 def _target(target: str | Mapping[str, Any], retained: Mapping[str, bool]) -> Mapping[str, Any]:
     written = {"sink": target} if isinstance(target, str) else target
-    return {"retain": True, **written} if retained[written["sink"]] else written
+    return {**written, "retain": True} if retained[written["sink"]] and written.get("retain") is None else written
 
 
 def _step(step: Mapping[str, Any], python: Python, hooks: dict[tuple[str, float], int]) -> dict[str, Any]:
@@ -117,9 +128,16 @@ def refuse_subscriptions(loaded: Loaded) -> None:
 
 def diagnose(compiled: Compiled, errors: Sequence[SpecError]) -> list[Diagnostic]:
     """Give the engine's findings their places in the file."""
-    spec, places = orjson.loads(compiled.spec) if errors else {}, compiled.loaded.places
-    findings = places.origins.condensed((_finding(compiled.loaded, error, spec) for error in errors), compiled.loaded.values)
-    return [places.diagnostic(finding) for finding in findings]
+    spec, loaded = orjson.loads(compiled.spec) if errors else {}, compiled.loaded
+    of_contracts = [_in_contract(loaded, error) for error in errors if error.path.startswith(_CONTRACTS)]
+    others = (_finding(loaded, error, spec) for error in errors if not error.path.startswith(_CONTRACTS))
+    return [*(loaded.places.diagnostic(finding) for finding in loaded.places.origins.condensed(others, loaded.values)), *of_contracts]
+
+
+def _in_contract(loaded: Loaded, error: SpecError) -> Diagnostic:
+    """Place a finding about a contract in the contract's own file."""
+    _, index, path = f"{error.path}/".split("/", 2)
+    return located(error, path, list(loaded.contracts.files.values())[int(index)])
 
 
 def _finding(loaded: Loaded, error: SpecError, spec: Any) -> Finding:

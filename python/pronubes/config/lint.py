@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from pronubes.config.contracts import unsettled
 from pronubes.config.filter_index import FilterIndex, Steps, TooManySteps
 from pronubes.config.findings import Finding, Path
 from pronubes.config.load import Loaded, in_order
@@ -320,6 +321,12 @@ def _templates(subject: Lint) -> Found:
         yield _warning("unused_parameter", path, f"Nothing in the template uses the parameter `{parameter}`.", at_key=True)
 
 
+def _contracts(subject: Lint) -> Found:
+    """Contracts that are not settled: drafts, deprecated ones, and versions that nobody locked."""
+    for finding in unsettled(subject.configuration, subject.loaded.contracts):
+        yield Severity.WARNING, finding
+
+
 _RULES: tuple[Rule, ...] = (
     _dead_routes,
     _unreachable_routes,
@@ -331,4 +338,5 @@ _RULES: tuple[Rule, ...] = (
     _connections,
     _overlapping_subscriptions,
     _templates,
+    _contracts,
 )

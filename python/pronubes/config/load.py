@@ -6,11 +6,13 @@ import gc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from pronubes.config.contracts import InUse, resolve
 from pronubes.config.files import read_text
 from pronubes.config.findings import Finding, findings
 from pronubes.config.model import Configuration
@@ -34,12 +36,14 @@ class Loaded:
         values: What was written, variables put in.
         base_dir: The folder that relative paths count from.
         places: Where everything stands, for further findings.
+        contracts: The contracts that routes name.
     """
 
     configuration: Configuration
     values: dict[str, Any] = field(repr=False)
     base_dir: Path
     places: Places = field(repr=False)
+    contracts: InUse = field(default_factory=InUse, repr=False)
 
     @property
     def data_dir(self) -> Path:
@@ -121,13 +125,16 @@ def _check(values: dict[str, Any], places: Places, base_dir: Path, problems: lis
     except ValidationError as error:
         known = {finding.path for finding in problems}
         problems += places.origins.condensed((finding for finding in findings(error, values) if finding.path not in known), values)
+    in_use, elsewhere = InUse(), expansion.diagnostics
     if configuration is not None and expansion.is_complete:
-        problems += places.origins.condensed(unresolved(configuration), values)
-    if problems or before or configuration is None or expansion.diagnostics:
+        in_use, of_contracts, in_contracts = resolve(configuration, places, base_dir)
+        problems += places.origins.condensed(chain(unresolved(configuration), of_contracts), values)
+        elsewhere = [*elsewhere, *in_contracts]
+    if problems or before or configuration is None or elsewhere:
         known_places = [diagnostic.position for diagnostic in before or ()]
         following = [places.diagnostic(finding) for finding in problems if places.position_of_value(finding.path) not in known_places]
-        raise ConfigurationError([*in_order([*(before or ()), *following]), *expansion.diagnostics])
-    return Loaded(configuration, values, base_dir, places)
+        raise ConfigurationError([*in_order([*(before or ()), *following]), *elsewhere])
+    return Loaded(configuration, values, base_dir, places, in_use)
 
 
 def in_order(diagnostics: list[Diagnostic]) -> list[Diagnostic]:

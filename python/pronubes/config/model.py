@@ -25,13 +25,15 @@ from pronubes.config.templates.model import Instance, Template
 from pronubes.connectors import registry
 from pronubes.connectors.options import ConnectorOptions, SinkConnector, SinkOptions, SourceConnector, SourceOptions, StrictModel
 from pronubes.connectors.values import ByteSize, Duration, QoS, refuse
+from pronubes.contracts.model import Mode
 from pronubes.errors import UnknownConnector
 from pronubes.transforms import Expression, Step
 
-__all__ = ["Configuration", "Limits", "Quarantine", "Route", "Sink", "Source", "Target"]
+__all__ = ["Configuration", "ContractsOptions", "Limits", "Quarantine", "Route", "Sink", "Source", "Target"]
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 Text = Annotated[str, Field(min_length=1, max_length=65_535)]
+ContractId = Annotated[str, Field(min_length=1, max_length=100)]
 Delivery = Literal["through", "volatile"]
 
 _NO_LOG = "Use `through`: the source hears of a message only when every sink has confirmed it."
@@ -45,6 +47,10 @@ def _delivery(value: Any) -> Any:  # Any: whatever stands in the YAML
 
 def _list(value: Any) -> Any:  # Any: whatever stands in the YAML
     return [value] if isinstance(value, str) else value
+
+
+def _folder(value: Any) -> Any:  # Any: whatever stands in the YAML
+    return {"folder": value} if isinstance(value, str) else value
 
 
 def _targets(value: Any) -> Any:  # Any: whatever stands in the YAML
@@ -79,7 +85,8 @@ class Target(StrictModel):
     topic: Text | None = None
     """The topic template for this sink, in place of the route's."""
     retain: bool | None = None
-    """Whether the sink's broker keeps the message as the newest of its topic. Left out: no."""
+    """Whether the sink's broker keeps the message as the newest of its topic. Left out: what the route's `contract` says, else what the sink says,
+    else no."""
     qos: QoS | None = None
     """The quality of service for this sink. Left out: the sink's own."""
 
@@ -88,8 +95,6 @@ class Route(StrictModel):
     """A filter, a condition, steps, a topic and where the messages go."""
 
     not_yet: ClassVar[dict[str, str]] = {
-        "contract": "Check values with `where` until contracts are there.",
-        "expect": "Check values with `where` until contracts are there.",
         "quarantine_breaker": "Watch the quarantine's counters until then.",
         "rollback_on": "Reload the old file until then.",
         "template": "Name the template in an entry of `instances`.",
@@ -108,8 +113,12 @@ class Route(StrictModel):
     """Let no later route see what this one takes."""
     where: Expression | None = None
     """Take only messages for which this is true. It sees the original payload."""
+    expect: ContractId | None = None
+    """The contract, as `name@version`, that payloads must keep when they come, before the steps."""
     steps: Annotated[list[Step], WrapValidator(_once)] = []
     """What is done to the payload, in order."""
+    contract: ContractId | None = None
+    """The contract, as `name@version`, that payloads must keep when they leave, after the steps."""
     topic: Text | None = None
     """The topic template under which messages leave. Left out: they keep their topic."""
     delivery: Annotated[Delivery, BeforeValidator(_delivery, json_schema_input_type=Delivery)] | None = None
@@ -122,6 +131,16 @@ class Route(StrictModel):
         if self.filter is None and not self.otherwise:
             raise refuse("A route needs a `filter`.", expected="a filter such as `raw/{area}/{tag}`", hint='For every topic write `filter: "#"`.')
         return self
+
+
+class ContractsOptions(StrictModel):
+    """Where the contracts are. The folder alone is enough."""
+
+    folder: Text
+    """The folder: one file per version, `NAME/VERSION.yaml`. A relative path counts from this file."""
+    modes: dict[Annotated[str, Field(min_length=1, max_length=100)], Mode] = {}
+    """What is done with violations here, in place of what the contract says: by `name@version`, by name, or by `"*"` for all; the first of these
+    counts."""
 
 
 class Limits(StrictModel):
@@ -224,7 +243,6 @@ class Configuration(StrictModel):
 
     not_yet: ClassVar[dict[str, str]] = {
         "namespace": "Name topics with the `topic` of each route until then.",
-        "contracts": "Check values with `where` until contracts are there.",
         "site": "Put the site's names into `vars`.",
         "spool": "Use `delivery: through` until the durable log is there.",
         "log": "Use `delivery: through` until the durable log is there.",
@@ -238,6 +256,8 @@ class Configuration(StrictModel):
     """Variables: `${name}` in any text of this file, `vars.name` in expressions."""
     data_dir: Text = "./data"
     """The folder for what the node keeps. A relative path counts from this file."""
+    contracts: Annotated[ContractsOptions, BeforeValidator(_folder, json_schema_input_type=Text | ContractsOptions)] | None = None
+    """The folder of contracts, or the folder and modes."""
     limits: Limits = Field(default_factory=Limits)
     """Bounds on what messages may be."""
     quarantine: Quarantine = Field(default_factory=Quarantine)

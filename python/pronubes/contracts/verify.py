@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pronubes.config.findings import Finding, Path
 from pronubes.contracts.compare import Change, changes, sentence
+from pronubes.contracts.engine import engine_problems
 from pronubes.contracts.folder import ContractFile, Contracts
 from pronubes.contracts.lock import edited_by_hand
 from pronubes.contracts.rules import warnings
@@ -46,6 +47,7 @@ def verify(contracts: Contracts) -> Verified:
         except ConfigurationError as error:
             found.errors.extend(error.diagnostics)
             continue
+        found.errors.extend(engine_problems(file))
         found.errors.extend(file.places.diagnostic(finding) for finding in locked_edits(file, contracts))
         found.warnings.extend(file.places.diagnostic(finding, severity=Severity.WARNING) for finding in warnings(file.contract))
     found.warnings.extend(contracts.strays())
