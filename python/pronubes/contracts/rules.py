@@ -12,6 +12,7 @@ from typing import Any
 from pronubes.config.findings import Finding
 from pronubes.contracts import units
 from pronubes.contracts.model import Contract, ScalarField
+from pronubes.contracts.paths import is_index, joined, segments
 from pronubes.contracts.units import Dimension, UnitProblem
 
 __all__ = ["dimensions", "problems", "unit_problems", "warnings"]
@@ -44,6 +45,7 @@ def problems(contract: Contract) -> Iterator[Finding]:
     for path, field in _fields(contract):
         yield from _unit(path, field)
         yield from _time(path, field)
+    yield from _members_of_arrays(contract)
     quality = contract.quality
     if quality is not None and contract.payload and quality.field not in contract.payload:
         from pronubes.config.suggest import did_you_mean
@@ -88,6 +90,17 @@ def _unit(path: Path, field: ScalarField) -> Iterator[Finding]:
         yield Finding(code="unit_of_no_number", path=at, message=f"A value of type `{field.type}` has no unit.", expected="a unit on numbers only")
     elif field.time is not None:
         yield Finding(code="unit_of_time", path=at, message="`time` says the unit already.", hint="Leave `unit` out.")
+
+
+def _members_of_arrays(contract: Contract) -> Iterator[Finding]:
+    """A member of an array is named by its number."""
+    arrays = {tuple(segments(path)) for path, field in contract.payload.items() if field.type == "array"}
+    for path in contract.payload if arrays else ():
+        parts = tuple(segments(path))
+        above = next((parts[:length] for length in range(1, len(parts)) if parts[:length] in arrays and not is_index(parts[length])), None)
+        if above is not None:
+            message = f"`{joined(above)}` is an array and has no member `{parts[len(above)]}`."
+            yield Finding(code="member_of_array", path=("payload", path), message=message, expected=f"`{joined(above)}.0`, `.1`, ...", at_key=True)
 
 
 def _time(path: Path, field: ScalarField) -> Iterator[Finding]:

@@ -97,3 +97,36 @@ def test_ci_fails_on_a_version_that_is_gone_or_differs_from_the_lock(folder: Pat
     code, text = output(capsys, *against)
     assert (code, "a@1 is gone: BROKEN" in text) == (ExitCode.FAILED, True)
     assert output(capsys, "diff", "--against", "nothing.lock")[0] == ExitCode.CONFIGURATION
+
+
+def test_a_schema_goes_out_and_comes_in_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = output(capsys, "export", "a@1")
+    schema = json.loads(text)
+    assert (code, schema["properties"]["value"]) == (ExitCode.OK, {"type": "number", "minimum": 0, "maximum": 10, "x-unit": "bar"})
+    (folder.parent / "a.json").write_text(text, encoding="utf-8")
+    code, text = output(capsys, "import", "a.json", "--version", "2", "--write")
+    assert (code, "wrote" in text) == (ExitCode.OK, True)
+    assert output(capsys, "diff", "a@1", "a@2") == (ExitCode.OK, "a@1 -> a@2: the same\n")
+    assert output(capsys, "import", "a.json", "--write")[0] == ExitCode.USAGE
+
+
+def test_what_a_contract_cannot_say_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder.parent / "a.json").write_text('{"properties": {"v": {"type": "number", "multipleOf": 5}}}', encoding="utf-8")
+    assert main(["contract", "import", "a.json", "--name", "b"]) == ExitCode.OK
+    streams = capsys.readouterr()
+    assert streams.err == "note: `v`: `multipleOf` cannot be said in a contract: left out.\n"
+    assert streams.out.splitlines()[1:] == [
+        "contract: b",
+        "version: 1",
+        "payload:",
+        "  v: {type: number, optional: true}",
+        "extra: keep",
+    ]
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "{", '{"type": "string", "pattern": "(?=a)"}', '{"properties": {"v": {"type": "number", "x-unit": "kWh"}}}']
+)
+def test_what_is_no_schema_or_gives_no_contract_is_refused(folder: Path, content: str) -> None:
+    (folder.parent / "a.json").write_text(content, encoding="utf-8")
+    assert main(["contract", "import", "a.json"]) == ExitCode.CONFIGURATION

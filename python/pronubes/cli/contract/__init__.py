@@ -13,6 +13,8 @@ VERBS: dict[str, str] = {
     "show": "Show one version: its fields, units and rules.",
     "lock": "Lock versions that are in use: they must not change any more.",
     "diff": "Say what differs between two versions, files or folders, and whom it breaks.",
+    "export": "Print a version as JSON Schema.",
+    "import": "Make a contract from a JSON Schema.",
 }
 """The verbs: the module of the same name holds each (`import` is no name in Python: `import_`)."""
 

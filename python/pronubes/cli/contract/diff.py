@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pronubes.cli.contract.folders import add_folder_arguments, folder_of
+from pronubes.cli.contract.folders import add_folder_arguments, file_of, folder_of
 from pronubes.cli.exit_codes import ExitCode
 from pronubes.cli.output import add_json_argument, print_json, printable
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pronubes.contracts.compare import Change
-    from pronubes.contracts.folder import ContractFile
     from pronubes.contracts.revision import Revision, Version
     from pronubes.diagnostics import Diagnostic
 
@@ -67,7 +66,7 @@ def _compare_versions(arguments: argparse.Namespace) -> int:
     from pronubes.contracts.compare import changes
 
     try:
-        old, new = _file(arguments.old, arguments), _file(arguments.new, arguments)
+        old, new = file_of(arguments.old, arguments), file_of(arguments.new, arguments)
     except LookupError as error:
         return _usage(error.args[0])
     different = changes(old.meaning, new.meaning)
@@ -78,20 +77,6 @@ def _compare_versions(arguments: argparse.Namespace) -> int:
     _print_head(old.contract.id, new.contract.id, different)
     _print_changes(different)
     return ExitCode.OK
-
-
-def _file(name: str, arguments: argparse.Namespace) -> ContractFile:
-    from pronubes.contracts.folder import Contracts, read_contract
-
-    if Path(name).is_file():
-        return read_contract(name)
-    contracts = Contracts(Path(folder_of(arguments)))
-    if name not in contracts:
-        from pronubes.config.suggest import did_you_mean
-
-        hint = did_you_mean(name, list(contracts.ids())) or ""
-        raise LookupError(f"`{name}` is no file, and no version in `{contracts.name}`. {hint}".rstrip())
-    return contracts.read(name)
 
 
 def _locked(path: str) -> dict[str, Version]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pronubes.cli.output import add_config_argument
 
-__all__ = ["add_folder_arguments", "configuration_of", "folder_of"]
+if TYPE_CHECKING:
+    from pronubes.contracts.folder import ContractFile
+
+__all__ = ["add_folder_arguments", "configuration_of", "file_of", "folder_of"]
 
 DEFAULT_FOLDER = "contracts"
 
@@ -25,6 +28,26 @@ def folder_of(arguments: argparse.Namespace) -> str:
     if arguments.folder:
         return str(arguments.folder)
     return _configured(arguments.config) or DEFAULT_FOLDER
+
+
+def file_of(name: str, arguments: argparse.Namespace) -> ContractFile:
+    """Read a version of the folder, or a file wherever it stands.
+
+    Raises:
+        LookupError: There is neither.
+        ConfigurationError: It has errors.
+    """
+    from pronubes.contracts.folder import Contracts, read_contract
+
+    if Path(name).is_file():
+        return read_contract(name)
+    contracts = Contracts(Path(folder_of(arguments)))
+    if name not in contracts:
+        from pronubes.config.suggest import did_you_mean
+
+        hint = did_you_mean(name, list(contracts.ids())) or ""
+        raise LookupError(f"`{name}` is no file, and no version in `{contracts.name}`. {hint}".rstrip())
+    return contracts.read(name)
 
 
 def configuration_of(arguments: argparse.Namespace) -> str | None:
