@@ -25,16 +25,19 @@ __all__ = ["Batch", "Dtype"]
 Dtype = Literal["f64", "i64", "bool", "text", "json", "binary"]
 
 _NUMPY = {"f64": "<f8", "i64": "<i8", "bool": "?"}
+_FIXED = frozenset({"topic", "payload", "text", "quality", "unit", "source_ns", "received_ns", "time_ns", "qos", "retain"})
+"""Columns whose type is not that of a payload's field."""
 _NAMED: dict[str, Dtype] = {"value": "f64", "received_ns": "i64", "source_ns": "i64", "time_ns": "i64", "qos": "i64", "retain": "bool"}
 
 
 class Batch:
     """Messages on their way through a hook. Not made by users, but in tests by `pronubes.testing`."""
 
-    __slots__ = ("_core", "_fields", "_keep", "_payloads", "_topics")
+    __slots__ = ("_core", "_declared", "_fields", "_keep", "_payloads", "_topics")
 
-    def __init__(self, core: _core.Batch) -> None:
+    def __init__(self, core: _core.Batch, declared: Mapping[str, Dtype] | None = None) -> None:
         self._core = core
+        self._declared = declared
         self._fields: dict[str, Any] = {}
         self._payloads: Sequence[bytes | None] | None = None
         self._topics: Sequence[str | None] | None = None
@@ -70,7 +73,8 @@ class Batch:
             name: `value` (the payload's field `value`, or the payload when it is a bare scalar), `text`, `quality`, `unit`, `topic`, `payload`,
                 `source_ns` (the source's time, else the payload's `timestamp_ms`), `received_ns`, `time_ns` (the first of the two that is
                 there), `qos`, `retain`, a capture as `{name}`, or a dotted path into the payload.
-            dtype: How to read it: `f64` (the default for `value` and paths), `i64`, `bool`, `text`, `json`, `binary`.
+            dtype: How to read it: `f64`, `i64`, `bool`, `text`, `json`, `binary`. Left out for `value` and paths: as the contracts of the route have
+                it (an integer that may be missing or null is `f64`), else `f64`.
 
         Returns:
             f64: float64 with NaN where the value is missing or no number; i64: int64 with 0 there; bool: False there; ask `is_valid` for the
@@ -143,7 +147,7 @@ class Batch:
         return self._changed(_keep=keep)
 
     def _changed(self, **changes: object) -> Batch:
-        changed = Batch(self._core)
+        changed = Batch(self._core, self._declared)
         for name in ("_fields", "_payloads", "_topics", "_keep"):
             setattr(changed, name, changes.get(name, getattr(self, name)))
         return changed
@@ -163,10 +167,11 @@ class Batch:
             changes["keep"] = np.ascontiguousarray(self._keep, dtype=np.uint8)
         return changes
 
-    @staticmethod
-    def _dtype(name: str, dtype: Dtype | None) -> Dtype:
+    def _dtype(self, name: str, dtype: Dtype | None) -> Dtype:
         if dtype is not None:
             return dtype
+        if self._declared is not None and name in self._declared and name not in _FIXED:
+            return self._declared[name]
         if name in {"topic", "text", "quality", "unit"} or name.startswith("{"):
             return "text"
         return "binary" if name == "payload" else _NAMED.get(name, "f64")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pronubes.batch import Dtype
+from pronubes.config.column_types import agreed, column_types
 from pronubes.config.findings import Finding, Path
 from pronubes.config.load import Loaded, in_order
 from pronubes.config.model import Route, Sink, Source
@@ -41,11 +43,13 @@ class Compiled:
         loaded: The configuration.
         spec: The router's specification, JSON.
         hooks: `module:function` and time budget in seconds of each hook, by its number in `spec`.
+        column_types: What the columns of each hook are when it does not say, by its number.
     """
 
     loaded: Loaded
     spec: bytes = field(repr=False)
     hooks: tuple[tuple[str, float], ...]
+    column_types: tuple[Mapping[str, Dtype], ...] = ()
 
 
 def compile_router(loaded: Loaded) -> Compiled:
@@ -68,7 +72,18 @@ def compile_router(loaded: Loaded) -> Compiled:
     if loaded.contracts.files:
         spec["contracts"] = loaded.contracts.specifications()
     spec["hooks"] = [name for name, _ in hooks]
-    return Compiled(loaded, orjson.dumps(spec), tuple(hooks))
+    return Compiled(loaded, orjson.dumps(spec), tuple(hooks), _column_types(loaded, hooks))
+
+
+def _column_types(loaded: Loaded, hooks: Mapping[tuple[str, float], int]) -> tuple[Mapping[str, Dtype], ...]:
+    found: list[list[Mapping[str, Dtype]]] = [[] for _ in hooks]
+    raw_routes = loaded.values.get("routes", {})
+    for name, route in loaded.configuration.routes.items() if hooks else ():
+        for index, step in enumerate(route.steps):
+            if step.python is not None:
+                number = hooks[step.python.call, step.python.timeout]
+                found[number].append(column_types(route, loaded.contracts, raw_routes[name]["steps"][:index]))
+    return tuple(agreed(types) for types in found)
 
 
 def _retained(route: Route, loaded: Loaded, of_sinks: Mapping[str, bool]) -> Mapping[str, bool]:
@@ -87,9 +102,8 @@ def _route(name: str, raw: Mapping[str, Any], model: Route, hooks: dict[tuple[st
     route["to"] = [_target(target, retained) for target in (targets if isinstance(targets, list) else [targets])]
     if "steps" in raw:
         written = raw["steps"]
-        route["steps"] = [
-            _step(step, checked.python, hooks) if "python" in step else step for step, checked in zip(written, model.steps, strict=True)
-        ]
+        calls = [step.python for step in model.steps]
+        route["steps"] = [step if call is None else _step(step, call, hooks) for step, call in zip(written, calls, strict=True)]
     return route
 
 

@@ -159,8 +159,8 @@ def unsettled(configuration: Configuration, in_use: InUse) -> Iterator[Finding]:
                 yield Finding(code="draft_contract", path=path, message=f"`{id_}` is a draft: it may still change.", hint=hint)
             elif state == "deprecated":
                 newest = f"{file.contract.contract}@{in_use.folder.versions[file.contract.contract][-1]}"
-                hint = f"The newest version is `{newest}`." if newest != id_ else None
-                yield Finding(code="deprecated_contract", path=path, message=f"`{id_}` is deprecated.", hint=hint)
+                newer = f"The newest version is `{newest}`." if newest != id_ else None
+                yield Finding(code="deprecated_contract", path=path, message=f"`{id_}` is deprecated.", hint=newer)
             elif id_ not in in_use.folder.lock.contracts and id_ not in unlocked:
                 unlocked.add(id_)
                 message = f"`{id_}` is in use and not locked: an edit of its file changes what it means."

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from pronubes.contracts.paths import joined
 
@@ -265,7 +265,7 @@ def _inferred(schema: Schema) -> str | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _is_number(value: Any) -> bool:  # Any: whatever stands in the schema
+def _is_number(value: Any) -> TypeGuard[float]:  # Any: whatever stands in the schema
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

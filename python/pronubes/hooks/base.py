@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from pronubes.batch import Batch
+from pronubes.batch import Batch, Dtype
 from pronubes.message import Message
 
 if TYPE_CHECKING:
@@ -67,10 +67,12 @@ class Hook:
     Args:
         name: `module:function`, as the configuration names it.
         function: The function.
+        column_types: What columns are when the function does not say, as the contracts of its routes have it.
     """
 
-    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+    def __init__(self, name: str, function: Callable[..., Any], *, column_types: Mapping[str, Dtype] | None = None) -> None:
         self.name = name
+        self._column_types = column_types
         self._function = function
         self._is_per_message = getattr(function, _MARK, "batch") == "message"
 
@@ -83,7 +85,7 @@ class Hook:
         """
         if self._is_per_message:
             return self._run_messages(batch)
-        result = self._function(Batch(batch))
+        result = self._function(Batch(batch, self._column_types))
         if not isinstance(result, Batch) or len(result) != len(batch):
             raise HookOutputError(f"`{self.name}` returned {_kind(result)}; expected a Batch made from the one that it got.")
         try:

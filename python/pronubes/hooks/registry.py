@@ -13,17 +13,21 @@ from pronubes.errors import HookUnavailable
 from pronubes.hooks.base import _MARK, Hook
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from pronubes.batch import Dtype
 
 __all__ = ["load"]
 
 
-def load(name: str, *, base_dir: Path) -> Hook:
+def load(name: str, *, base_dir: Path, column_types: Mapping[str, Dtype] | None = None) -> Hook:
     """Import a hook.
 
     Args:
         name: `module:function`.
         base_dir: The folder of the configuration; modules beside it can be named.
+        column_types: What columns are when the hook does not say.
 
     Raises:
         HookUnavailable: The module or function is not there, raises when imported, or is not declared as a transform.
@@ -41,4 +45,4 @@ def load(name: str, *, base_dir: Path) -> Hook:
         raise HookUnavailable(name, f"`{module_name}` has no function `{function_name}`")
     if not hasattr(function, _MARK):
         raise HookUnavailable(name, f"`{function_name}` is not declared: put `@pronubes.transform` above it")
-    return Hook(name, function)
+    return Hook(name, function, column_types=column_types)

@@ -17,7 +17,6 @@ import orjson
 
 from pronubes._core import Pipeline, SpecFailure
 from pronubes.connectors.base import ConnectorContext
-from pronubes.hooks.registry import load as load_hook
 from pronubes.pipeline.backoff import Backoff
 from pronubes.pipeline.clock import Clock
 from pronubes.pipeline.dispatch import Dispatcher
@@ -110,7 +109,7 @@ class Node:
         """
         began_s = time.perf_counter()
         plan = self.plan
-        hooks = [load_hook(name, base_dir=plan.base_dir) for name, _ in plan.hooks]
+        hooks = plan.load_hooks()
         try:
             engine = Pipeline(plan.spec, plan.node, now_ns=self.clock())
         except SpecFailure as failure:

@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pronubes._core import SpecFailure
+    from pronubes.batch import Dtype
     from pronubes.config.compile import Compiled
     from pronubes.config.load import Loaded
     from pronubes.config.model import Sink, Source
     from pronubes.errors import ConfigurationError
+    from pronubes.hooks import Hook
 
 __all__ = ["NodePlan", "compile_plan", "load_plan"]
 
@@ -32,6 +34,7 @@ class NodePlan:
         sinks: By name, in the order of the file.
         routes: The names of the routes, in the order of the file.
         hooks: `module:function` of each hook, by its number in `spec`, with its time budget in seconds.
+        column_types: What the columns of each hook are when it does not say.
         quarantine_size: How many bytes of bad messages are kept.
         quarantine_age_s: How long they are kept, in seconds.
         path: The configuration file, as it was named.
@@ -47,10 +50,22 @@ class NodePlan:
     sinks: Mapping[str, Sink]
     routes: tuple[str, ...]
     hooks: tuple[tuple[str, float], ...] = ()
+    column_types: tuple[Mapping[str, Dtype], ...] = ()
     quarantine_size: int = 2**30
     quarantine_age_s: float = 7 * 86_400.0
     path: str = ""
     compiled: Compiled | None = field(default=None, repr=False, compare=False)
+
+    def load_hooks(self) -> list[Hook]:
+        """Import the hooks, in the order of their numbers.
+
+        Raises:
+            HookUnavailable: One cannot be loaded.
+        """
+        from pronubes.hooks.registry import load
+
+        types = self.column_types or ({},) * len(self.hooks)
+        return [load(name, base_dir=self.base_dir, column_types=of_hook) for (name, _), of_hook in zip(self.hooks, types, strict=True)]
 
     def refused(self, failure: SpecFailure) -> ConfigurationError:
         """Turn what the engine found wrong with `spec` into findings with lines."""
@@ -96,6 +111,7 @@ def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
         sinks=configuration.sinks,
         routes=tuple(configuration.routes),
         hooks=compiled.hooks,
+        column_types=compiled.column_types,
         quarantine_size=configuration.quarantine.size,
         quarantine_age_s=configuration.quarantine.age,
         path=path,

@@ -10,7 +10,6 @@ import time
 from typing import TYPE_CHECKING
 
 from pronubes._core import SpecFailure
-from pronubes.hooks.registry import load as load_hook
 from pronubes.telemetry import emit, events
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ async def reload(node: Node, plan: NodePlan) -> None:
         HookUnavailable: A hook cannot be loaded. Nothing has changed.
         ConfigurationError: The engine finds the plan wrong. Nothing has changed.
     """
-    hooks = [load_hook(name, base_dir=plan.base_dir) for name, _ in plan.hooks]
+    hooks = plan.load_hooks()
     began_s = time.perf_counter()
     try:
         work = node.engine.swap(plan.spec, plan.node, now_ns=node.clock())
