@@ -130,7 +130,8 @@ class Contract:
     def id(self) -> str:
         """Name and version: `measurement@1`. Cheap; does not detach."""
     def judge(self, payload: Buffer, *, received_ns: int) -> list[tuple[str, str, str, str]]:
-        """Everything that is wrong with a payload: reason code, field, what was found, what was expected. About 0.3 us for a good one; does not detach.
+        """Everything that is wrong with a payload: reason code, field, what was found, what was expected. About 0.3 us for a good one;
+        does not detach.
 
         The list is empty for a good payload. The first entry is the verdict that the gate gives. The field is empty where it is about the
         payload as a whole; a payload that is no JSON has one entry, with the reason that it cannot be read.
