@@ -50,6 +50,15 @@ class InUse:
             return None
         return file.contract.retain is True
 
+    def units(self, configuration: Configuration) -> dict[str, str]:
+        """Name the unit of `value` of what leaves each route, where its contract has one."""
+        of_contract = {}
+        for id_, file in self.files.items():
+            field_ = file.contract.scalar or file.contract.payload.get("value")
+            if field_ is not None and field_.unit is not None:
+                of_contract[id_] = field_.unit
+        return {name: of_contract[route.contract] for name, route in configuration.routes.items() if route.contract in of_contract}
+
 
 def resolve(configuration: Configuration, places: Places, base_dir: File) -> tuple[InUse, list[Finding], list[Diagnostic]]:
     """Read the contracts that routes name.

@@ -48,6 +48,7 @@ __all__ = [
     "WriteResult",
 ]
 
+_NO_UNITS: Mapping[str, str] = {}
 Plane = Literal["batch", "bytes", "view"]
 Dtype = Literal["f64", "i64", "bool", "text", "json", "binary"]
 
@@ -178,6 +179,7 @@ class ConnectorContext:
         base_dir: The folder of the configuration file; relative paths in options and secrets count from here.
         data_dir: The folder for what the node keeps.
         now_ns: The wall clock, in nanoseconds since 1970 (UTC); tests put in their own.
+        units: The unit of `value` by route, from the contracts that the routes promise; another object after a reload that changed it.
         random: Where randomness comes from; tests seed it.
     """
 
@@ -186,6 +188,7 @@ class ConnectorContext:
     base_dir: Path
     data_dir: Path
     now_ns: Callable[[], int] = time.time_ns
+    units: Callable[[], Mapping[str, str]] = field(default=lambda: _NO_UNITS)
     random: random.Random = field(default_factory=random.Random)
 
 

@@ -19,7 +19,7 @@ from pronubes.connectors.values import refuse
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import TypeVar
 
     from pronubes.connectors.base import ConnectorContext, Dtype, SinkBatch
@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS {table} (
     time_ns INTEGER NOT NULL,   -- nanoseconds since 1970 UTC: the source's time, else when it was received
     value,                      -- number, text or truth value (0, 1); NULL when the payload has none; integers beyond 64 bits: their digits as TEXT
     quality TEXT,
-    unit    TEXT,
+    unit    TEXT,               -- the payload's, else that of the route's contract for a value
     rest    TEXT,               -- the payload's other fields as JSON
     payload BLOB                -- the whole payload, only when it is no object with a value and no other fields
 );
@@ -60,8 +60,13 @@ _DIGITS = "CASE WHEN ?10 GLOB '[-0-9]*' AND ?10 NOT GLOB '*[.eE]*' THEN ?10 END"
 _VALUE = f"COALESCE(?3, {_DIGITS}, ?4, ?5, ?6)"
 _INSERT = f"""
 INSERT INTO {{table}} (topic, time_ns, value, quality, unit, rest, payload)
-VALUES (?1, ?2, {_VALUE}, ?7, ?8, ?11, CASE WHEN COALESCE({_VALUE}, ?7, ?11) IS NULL THEN ?9 END)
+VALUES (?1, ?2, {_VALUE}, ?7, {{unit}}, ?{{rest}}, CASE WHEN COALESCE({_VALUE}, ?7, ?{{rest}}) IS NULL THEN ?9 END)
 """  # noqa: S608  nothing in it but constants of this file; a table's name is checked by the options
+
+# The units of contracts stand in a table of the connection, so that filling them in costs no Python per row.
+_ROUTE: tuple[str, Dtype | None] = ("route", "text")
+_UNITS = "CREATE TEMP TABLE IF NOT EXISTS unit_of (route TEXT PRIMARY KEY, unit TEXT NOT NULL) WITHOUT ROWID"
+_UNIT = f"COALESCE(?8, CASE WHEN {_VALUE} IS NOT NULL THEN (SELECT unit FROM temp.unit_of WHERE route = ?11) END)"  # noqa: S608  as above
 
 
 class SqliteOptions(BatchSinkOptions):
@@ -92,7 +97,10 @@ class SqliteSink:
     def __init__(self, options: SqliteOptions, context: ConnectorContext) -> None:
         self._path = context.base_dir / options.path
         self._table = options.table
-        self._insert = _INSERT.format(table=options.table)
+        self._insert = _INSERT.format(table=options.table, unit="?8", rest=11)
+        self._insert_with_units = _INSERT.format(table=options.table, unit=_UNIT, rest=12)
+        self._units = context.units
+        self._units_written: Mapping[str, str] | None = None
         self._connection: sqlite3.Connection | None = None
         self._thread: ThreadPoolExecutor | None = None
 
@@ -137,20 +145,30 @@ class SqliteSink:
         connection.execute("PRAGMA synchronous = FULL")
         connection.executescript(_TABLE.format(table=self._table))
         self._connection = connection
+        self._units_written = None
 
     def _write(self, batch: SinkBatch) -> None:
         connection = self._connection
         if connection is None:
             raise NotConnected(f"{self._path} is not open.")
-        rows = batch.rows(_WANTED, rest_without=_KNOWN)
+        units = self._units()
+        if units is not self._units_written:
+            self._write_units(connection, units)
+        rows = batch.rows((*_WANTED, _ROUTE) if units else _WANTED, rest_without=_KNOWN)
         connection.execute("BEGIN IMMEDIATE")
         try:
-            connection.executemany(self._insert, rows)
+            connection.executemany(self._insert_with_units if units else self._insert, rows)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+    def _write_units(self, connection: sqlite3.Connection, units: Mapping[str, str]) -> None:
+        connection.execute(_UNITS)
+        connection.execute("DELETE FROM temp.unit_of")
+        connection.executemany("INSERT INTO temp.unit_of VALUES (?, ?)", units.items())
+        self._units_written = units
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -152,7 +152,13 @@ class Node:
 
     def _context(self, name: str) -> ConnectorContext:
         return ConnectorContext(
-            name=name, node=self.plan.name, base_dir=self.plan.base_dir, data_dir=self.plan.data_dir, now_ns=self.clock, random=self._random
+            name=name,
+            node=self.plan.name,
+            base_dir=self.plan.base_dir,
+            data_dir=self.plan.data_dir,
+            now_ns=self.clock,
+            units=lambda: self.plan.units,
+            random=self._random,
         )
 
     def start_hooks(self, hooks: list[Hook]) -> None:

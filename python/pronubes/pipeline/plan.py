@@ -35,6 +35,7 @@ class NodePlan:
         routes: The names of the routes, in the order of the file.
         hooks: `module:function` of each hook, by its number in `spec`, with its time budget in seconds.
         column_types: What the columns of each hook are when it does not say.
+        units: The unit of `value` of what leaves each route, where its contract names one.
         quarantine_size: How many bytes of bad messages are kept.
         quarantine_age_s: How long they are kept, in seconds.
         path: The configuration file, as it was named.
@@ -51,6 +52,7 @@ class NodePlan:
     routes: tuple[str, ...]
     hooks: tuple[tuple[str, float], ...] = ()
     column_types: tuple[Mapping[str, Dtype], ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
     quarantine_size: int = 2**30
     quarantine_age_s: float = 7 * 86_400.0
     path: str = ""
@@ -112,6 +114,7 @@ def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
         routes=tuple(configuration.routes),
         hooks=compiled.hooks,
         column_types=compiled.column_types,
+        units=loaded.contracts.units(configuration),
         quarantine_size=configuration.quarantine.size,
         quarantine_age_s=configuration.quarantine.age,
         path=path,

@@ -63,6 +63,7 @@ class ListBatch:
         scalar = document if document is not _MISSING and not isinstance(document, dict | list) else None
         known: dict[str, Any] = {  # Any: values of JSON
             "topic": topic,
+            "route": self._route,
             "payload": payload,
             "received_ns": self._time_ns,
             "source_ns": source_ns,

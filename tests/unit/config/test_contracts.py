@@ -160,3 +160,39 @@ def test_contracts_that_are_not_settled_are_warnings(folder: Path) -> None:
         for id_ in ("measurement@1", "measurement@2", "draft@1", "draft@2")
     }
     assert codes == {"measurement@1": [], "measurement@2": ["unlocked_contract"], "draft@1": ["draft_contract"], "draft@2": ["deprecated_contract"]}
+
+
+TYPED = "v: {type: integer}, maybe: {type: integer, optional: true}, name: {type: string}, on: {type: boolean}, o: {type: object}, a: {type: any}"
+
+
+def column_types(folder: Path, *routes: str) -> list[dict[str, str]]:
+    contract(folder, "typed@1")
+    (folder / "contracts" / "typed" / "1.yaml").write_text(f"contract: typed\nversion: 1\npayload: {{{TYPED}}}\n", encoding="utf-8")
+    text = f"{HEAD}contracts: contracts/\nroutes:\n" + "".join(f"  r{number}: {{filter: x, to: s, {route}}}\n" for number, route in enumerate(routes))
+    (folder / "pronubes.yaml").write_text(text, encoding="utf-8")
+    return [dict(types) for types in compile_router(load(folder / "pronubes.yaml")).column_types]
+
+
+def test_a_hook_s_columns_have_the_types_of_what_the_route_expects(folder: Path) -> None:
+    (types,) = column_types(folder, 'expect: typed@1, steps: [{python: "plant:one"}]')
+    assert types == {"v": "i64", "maybe": "f64", "name": "text", "on": "bool", "o": "json"}
+
+
+def test_a_field_that_a_step_names_has_the_type_that_the_route_promises(folder: Path) -> None:
+    steps = 'steps: [{cast: {field: v, type: string}}, {python: "plant:one"}]'
+    assert column_types(folder, f"expect: typed@1, {steps}")[0].get("v") is None
+    assert column_types(folder, f"expect: typed@1, contract: typed@1, {steps}")[0]["v"] == "i64"
+
+
+def test_routes_that_share_a_hook_must_agree(folder: Path) -> None:
+    hook = 'steps: [{python: "plant:one"}]'
+    (types,) = column_types(folder, f"expect: typed@1, {hook}", f"expect: measurement@1, {hook}")
+    assert types == {}
+    assert column_types(folder, hook, 'steps: [{python: "plant:two"}], expect: measurement@1') == [{}, {"value": "f64"}]
+
+
+def test_the_units_of_values_are_known_by_route(folder: Path) -> None:
+    loaded = read(folder, "to: s, contract: measurement@1")
+    assert loaded.contracts.units(loaded.configuration) == {"r": "[degF]"}
+    loaded = read(folder, "to: s, expect: measurement@1, contract: measurement@2")
+    assert loaded.contracts.units(loaded.configuration) == {}

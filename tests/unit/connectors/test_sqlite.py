@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,28 @@ async def test_a_payload_becomes_a_row(name, context):
     await sink.write(ListBatch([("a/b", payload)], time_ns=5))
     await sink.close()
     assert rows(context) == [("a/b", *expected)]
+
+
+async def test_a_value_without_unit_takes_that_of_the_route_s_contract(context):
+    units = {"made": "Cel"}
+    sink = SqliteSink(SqliteOptions(path="data/history.db"), replace(context, units=lambda: units))
+    await sink.open()
+    payloads = [b'{"value":1}', b'{"value":2,"unit":"K","hot":true}', b"3", b'{"value":null,"quality":"BAD"}', b"[1]"]
+    await sink.write(ListBatch([("t", payload) for payload in payloads], route="made"))
+    await sink.write(ListBatch([("t", b"4")], route="another"))
+    units = {"another": "bar"}
+    await sink.write(ListBatch([("t", b"5")], route="another"))
+    await sink.close()
+    found = rows(context, "SELECT value, unit, rest, payload FROM history ORDER BY rowid")
+    assert found == [
+        (1, "Cel", None, None),
+        (2, "K", '{"hot":true}', None),
+        (3, "Cel", None, None),
+        (None, None, None, None),
+        (None, None, None, b"[1]"),
+        (4, None, None, None),
+        (5, "bar", None, None),
+    ]
 
 
 async def test_a_batch_is_written_whole_or_not_at_all(context):
