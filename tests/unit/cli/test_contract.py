@@ -130,3 +130,36 @@ def test_what_a_contract_cannot_say_is_named(folder: Path, capsys: pytest.Captur
 def test_what_is_no_schema_or_gives_no_contract_is_refused(folder: Path, content: str) -> None:
     (folder.parent / "a.json").write_text(content, encoding="utf-8")
     assert main(["contract", "import", "a.json"]) == ExitCode.CONFIGURATION
+
+
+CONFIG = """\
+version: 1
+name: n
+contracts: contracts
+sources: {a: {type: ndjson, path: "-"}}
+sinks: {s: {type: stdout}, t: {type: stdout}}
+routes:
+  one:
+    filter: x
+    expect: a@1
+    where: payload.value > 5.0 && payload.valuesome == 1
+    steps:
+      - scale: {field: value, factor: 2}
+      - rename: {value: reading}
+      - compute: {hot: payload.reading > 3.0}
+    to: [s, t]
+  two: {filter: y, contract: a@1, to: s}
+  three: {filter: z, contract: a@2, to: t}
+"""
+
+
+def test_a_difference_names_routes_sinks_and_expressions(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(folder, 2, high=20)
+    (folder.parent / "pronubes.yaml").write_text(CONFIG, encoding="utf-8")
+    uses = json.loads(output(capsys, "diff", "a@1", "a@2", "--json")[1])["uses"]
+    named = ["routes.one.where", "routes.one.steps[0].scale.field", "routes.one.steps[1].rename.value"]
+    assert uses == [
+        {"route": "one", "role": "expect", "sinks": ["s", "t"], "fields": {"value": named}},
+        {"route": "two", "role": "contract", "sinks": ["s"], "fields": {}},
+    ]
+    assert "route two promises a@1 and sends to s" in output(capsys, "diff", "a@1", "a@2")[1]

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pronubes.cli.contract.folders import add_folder_arguments, file_of, folder_of
+from pronubes.cli.contract.folders import add_folder_arguments, configuration_of, file_of, folder_of
 from pronubes.cli.exit_codes import ExitCode
 from pronubes.cli.output import add_json_argument, print_json, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pronubes.config.contract_uses import Use
     from pronubes.contracts.compare import Change
     from pronubes.contracts.revision import Revision, Version
     from pronubes.diagnostics import Diagnostic
@@ -70,13 +71,44 @@ def _compare_versions(arguments: argparse.Namespace) -> int:
     except LookupError as error:
         return _usage(error.args[0])
     different = changes(old.meaning, new.meaning)
+    uses = _uses(old.contract.id, different, arguments)
     if arguments.json:
         is_major = any(change.is_major for change in different)
-        print_json({"from": old.contract.id, "to": new.contract.id, "major": is_major, "changes": [_change(change) for change in different]})
+        document = {"from": old.contract.id, "to": new.contract.id, "major": is_major, "changes": [_change(change) for change in different]}
+        print_json({**document, "uses": [_use(use) for use in uses]})
         return ExitCode.OK
     _print_head(old.contract.id, new.contract.id, different)
     _print_changes(different)
+    _print_uses(old.contract.id, uses)
     return ExitCode.OK
+
+
+def _uses(id_: str, different: Iterable[Change], arguments: argparse.Namespace) -> list[Use]:
+    """Find who uses the older version, when there is a configuration without errors."""
+    from pronubes.config.contract_uses import uses
+    from pronubes.config.load import load
+    from pronubes.errors import ConfigurationError
+
+    config = configuration_of(arguments)
+    if config is None:
+        return []
+    try:
+        return uses(load(config), id_, {change.field for change in different})
+    except ConfigurationError as error:
+        sys.stderr.write(f"`{config}` has errors ({len(error.diagnostics)}): its routes are not looked at.\n")
+        return []
+
+
+def _use(use: Use) -> dict[str, Any]:  # Any: a JSON document
+    return {"route": use.route, "role": use.role, "sinks": list(use.sinks), "fields": {path: list(places) for path, places in use.fields.items()}}
+
+
+def _print_uses(id_: str, uses: Iterable[Use]) -> None:
+    for use in uses:
+        verb = "promises" if use.role == "contract" else "expects"
+        sys.stdout.write(printable(f"route {use.route} {verb} {id_} and sends to {', '.join(use.sinks)}") + "\n")
+        for path, places in use.fields.items():
+            sys.stdout.write(printable(f"  `{path}` is named in {', '.join(places)}") + "\n")
 
 
 def _locked(path: str) -> dict[str, Version]:
@@ -120,9 +152,9 @@ def _compare_folders(old: dict[str, Version], folder: Path, arguments: argparse.
         revisions = [revision for revision in revisions if revision.kind != "new"]
     is_broken = any(revision.is_broken for revision in revisions)
     if arguments.json:
-        print_json({"broken": is_broken, "contracts": [_revision(revision) for revision in revisions]})
+        print_json({"broken": is_broken, "contracts": [_revision(revision, arguments) for revision in revisions]})
     else:
-        _print_revisions(revisions)
+        _print_revisions(revisions, arguments)
     return ExitCode.FAILED if is_broken else ExitCode.OK
 
 
@@ -140,7 +172,7 @@ def _change(change: Change) -> dict[str, Any]:  # Any: a JSON document
     }
 
 
-def _revision(revision: Revision) -> dict[str, Any]:  # Any: a JSON document
+def _revision(revision: Revision, arguments: argparse.Namespace) -> dict[str, Any]:  # Any: a JSON document
     return {
         "id": revision.id,
         "kind": revision.kind,
@@ -148,10 +180,11 @@ def _revision(revision: Revision) -> dict[str, Any]:  # Any: a JSON document
         "major": revision.is_major,
         "broken": revision.is_broken,
         "changes": [_change(change) for change in revision.changes],
+        "uses": [_use(use) for use in _uses(revision.id, revision.changes, arguments)] if revision.is_broken else [],
     }
 
 
-def _print_revisions(revisions: list[Revision]) -> None:
+def _print_revisions(revisions: list[Revision], arguments: argparse.Namespace) -> None:
     for revision in revisions:
         if revision.kind == "gone":
             verdict = "BROKEN: it is no draft. Bring it back, with `state: retired` if nobody may use it." if revision.is_broken else "it was a draft"
@@ -164,6 +197,8 @@ def _print_revisions(revisions: list[Revision]) -> None:
             verdict = "BROKEN: somebody breaks. Give it a new version" if revision.is_broken else "nobody breaks, or it was a draft"
             sys.stdout.write(f"{revision.id} was changed in place ({verdict}):\n")
         _print_changes(revision.changes)
+        if revision.is_broken:
+            _print_uses(revision.id, _uses(revision.id, revision.changes, arguments))
     if not revisions:
         sys.stdout.write("Nothing differs.\n")
 
