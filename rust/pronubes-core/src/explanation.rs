@@ -126,6 +126,12 @@ pub struct EmissionSeen {
     pub topic: String,
     /// The payload, as text.
     pub payload: String,
+    /// The branch of the namespace that permits the name.
+    pub branch: Option<String>,
+    /// Who answers for the branch.
+    pub owner: Option<String>,
+    /// Who else publishes under the name now, so that this message would be refused.
+    pub taken_by: Option<String>,
 }
 
 /// Why a message was quarantined.

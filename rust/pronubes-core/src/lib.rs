@@ -11,6 +11,7 @@ pub mod explanation;
 pub mod expr;
 pub mod matcher;
 pub mod message;
+pub mod namespace;
 pub mod outcome;
 pub mod payload;
 pub mod plan;

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use crate::catalog::{Catalog, RouteLabel};
 use crate::contract::ContractStats;
 use crate::matcher::{RouteId, TopicTable};
+use crate::namespace::Namespace;
 use crate::outcome::{Outlet, Quarantined, Resumed, Routed};
 use crate::plan::{Plan, Route};
 use crate::spec::CatalogSpec;
@@ -118,7 +119,7 @@ impl Router {
     /// Takes over the catalogue of the router before it. That one goes on without: its last messages are not noted.
     pub fn inherit(&mut self, before: &mut Self) {
         let (Some(spec), Some(mut catalog)) = (self.plan.catalog, before.work.routes.catalog.take()) else { return };
-        catalog.reconfigure(spec.bytes, spec.payload_bytes, false);
+        catalog.reconfigure(spec.bytes, spec.payload_bytes, has_several_publishers(&self.plan));
         let (routes, sources) = labels(&self.plan);
         catalog.reload(routes, sources);
         self.work.routes.catalog = Some(catalog);
@@ -197,13 +198,23 @@ impl Router {
 
 fn new_catalog(plan: &Plan, spec: &CatalogSpec) -> Catalog {
     let mut catalog = Catalog::new(spec.bytes, spec.payload_bytes);
+    catalog.reconfigure(spec.bytes, spec.payload_bytes, has_several_publishers(plan));
     let (routes, sources) = labels(plan);
     catalog.reload(routes, sources);
     catalog
 }
 
+fn has_several_publishers(plan: &Plan) -> bool {
+    plan.namespace().is_some_and(Namespace::has_several_publishers)
+}
+
 /// Routes and sources as the catalogue shows them.
 fn labels(plan: &Plan) -> (Vec<RouteLabel>, Vec<Box<str>>) {
-    let label = |route: &Route| RouteLabel { name: route.name.clone(), contract: None, naming: route.naming };
+    let contract = |route: &Route| route.stages.last()?.contract.as_ref().map(|judged| judged.contract);
+    let label = |route: &Route| RouteLabel {
+        name: route.name.clone(),
+        contract: contract(route).map(|number| plan.contracts[number].id().into()),
+        naming: route.naming,
+    };
     (plan.routes.iter().map(label).collect(), plan.sources.to_vec())
 }

@@ -33,7 +33,10 @@ pub struct RouterSpec {
     /// Bounds on what messages may be.
     #[serde(default)]
     pub limits: LimitsSpec,
-    /// The catalogue of names; none keeps none.
+    /// Which names there may be; none permits all.
+    #[serde(default)]
+    pub namespace: Option<NamespaceSpec>,
+    /// The catalogue of names; none keeps none, unless there is a namespace.
     #[serde(default)]
     pub catalog: Option<CatalogSpec>,
     /// Contracts; routes name them as `measurement@1`.
@@ -89,6 +92,95 @@ impl Default for CatalogSpec {
     fn default() -> Self {
         Self { bytes: DEFAULT_CATALOG_BYTES, payload_bytes: DEFAULT_PAYLOAD_BYTES }
     }
+}
+
+/// Which names there may be, and who may publish under them.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NamespaceSpec {
+    /// The levels of a name, in their order.
+    pub levels: Vec<LevelSpec>,
+    /// What becomes of names that break the patterns.
+    pub illegal: IllegalNames,
+    /// Whether messages of several origins may leave under one name.
+    pub several_publishers: bool,
+    /// The branches; a name that none covers is denied.
+    pub branches: Vec<BranchSpec>,
+}
+
+/// A level of the namespace.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LevelSpec {
+    /// What it is called.
+    pub name: String,
+    /// How often it stands in a name.
+    #[serde(default)]
+    pub kind: LevelKind,
+    /// A regular expression that the whole level fits.
+    pub pattern: String,
+    /// The case of its letters; none permits both.
+    #[serde(default)]
+    pub case: Option<Case>,
+}
+
+/// How often a level stands in a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LevelKind {
+    /// Once.
+    #[default]
+    One,
+    /// Once or not at all.
+    Optional,
+    /// Once or more often.
+    Many,
+}
+
+/// The case of letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Case {
+    /// Small letters only.
+    Lower,
+}
+
+/// What becomes of names that break the patterns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IllegalNames {
+    /// Their messages are quarantined.
+    #[default]
+    Refuse,
+    /// Their illegal characters are escaped.
+    Escape,
+}
+
+/// A branch of the namespace: its filter and all below.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BranchSpec {
+    /// An MQTT filter.
+    pub filter: String,
+    /// What the filter covers: `subtree`, itself and all below, and nothing else.
+    pub covers: Covers,
+    /// Whether its names need not fit the levels.
+    pub free: bool,
+    /// Routes, sources as `source:NAME`, or `*`.
+    pub publish: Vec<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+/// What the filter of a branch covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Covers {
+    /// What it matches and all below.
+    #[default]
+    Subtree,
 }
 
 /// One route.

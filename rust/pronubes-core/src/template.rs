@@ -18,13 +18,15 @@ pub struct TemplateOptions {
     pub allow_key: bool,
     /// The last capture is a `{name#}`, which may hold several levels.
     pub has_tail_capture: bool,
+    /// Values may have `+`, `#`, NUL and `$`, because whoever renders escapes them afterwards.
+    pub is_escaped: bool,
 }
 
 impl TemplateOptions {
     /// The options for the templates of a route with this filter.
     #[must_use]
     pub fn for_route(filter: &RouteFilter, allow_key: bool) -> Self {
-        Self { allow_key, has_tail_capture: filter.has_tail_capture() }
+        Self { allow_key, has_tail_capture: filter.has_tail_capture(), is_escaped: false }
     }
 }
 
@@ -60,6 +62,7 @@ pub struct Template {
     text: Box<str>,
     parts: Box<[Part]>,
     payload_paths: Box<[Box<str>]>,
+    is_escaped: bool,
 }
 
 /// Why a text is no template.
@@ -174,7 +177,8 @@ impl Template {
                 Part::Key => out.extend_from_slice(key.ok_or(Reason::MissingField)?.as_bytes()),
             }
             let value = out.get(value_start..).unwrap_or_default();
-            check_value(value, matches!(part, Part::CaptureTail(_)), value_start == start)
+            let is_tail = matches!(part, Part::CaptureTail(_));
+            check_value(value, is_tail, value_start == start, self.is_escaped)
         };
         for part in &self.parts {
             let mut result = render_part(part, out);
@@ -191,12 +195,12 @@ impl Template {
 }
 
 /// A value fills a level or a part of one; only a tail capture may bring level separators of its own.
-fn check_value(value: &[u8], is_tail: bool, is_first: bool) -> Result<(), Reason> {
+fn check_value(value: &[u8], is_tail: bool, is_first: bool, is_escaped: bool) -> Result<(), Reason> {
     if value.is_empty() {
         return Err(Reason::TemplateEmptyValue);
     }
-    let is_illegal = |byte: &u8| matches!(byte, b'+' | b'#' | 0) || (*byte == b'/' && !is_tail);
-    if value.iter().any(is_illegal) || (is_first && value.starts_with(b"$")) {
+    let is_illegal = |byte: &u8| (matches!(byte, b'+' | b'#' | 0) && !is_escaped) || (*byte == b'/' && !is_tail);
+    if value.iter().any(is_illegal) || (is_first && !is_escaped && value.starts_with(b"$")) {
         return Err(Reason::TemplateIllegalValue);
     }
     Ok(())
@@ -304,7 +308,13 @@ impl Parser<'_> {
         if self.parts.iter().map(literal_bytes).sum::<usize>() > MAX_TOPIC_BYTES {
             return Err(error(0, text, "a topic of at most 65,535 bytes"));
         }
-        Ok(Template { text: text.into(), parts: self.parts.into(), payload_paths: self.payload_paths.into() })
+        let is_escaped = self.options.is_escaped;
+        Ok(Template {
+            text: text.into(),
+            parts: self.parts.into(),
+            payload_paths: self.payload_paths.into(),
+            is_escaped,
+        })
     }
 }
 

@@ -99,7 +99,7 @@ fn warm_buffers_are_enough_to_match_look_up_and_render() {
     let filters =
         ["raw/{area}/+/{tag}", "raw/#", "{root}/{rest#}", "other/#"].map(|text| RouteFilter::parse(text).unwrap());
     let matcher = Matcher::new(filters.iter().enumerate().map(|(n, filter)| (RouteId(n as u32), filter)));
-    let options = TemplateOptions { allow_key: true, has_tail_capture: false };
+    let options = TemplateOptions { allow_key: true, ..TemplateOptions::default() };
     let template = Template::parse("acme/{area}/{tag}/{payload.id}/{key}", filters[0].captures(), options).unwrap();
     let mut table = TopicTable::default();
     let topic = "raw/filling/line-1/t1";

@@ -108,3 +108,20 @@ fn a_reload_takes_the_catalogue_over() {
     assert!(catalog.get("acme/t1", 0).unwrap().is_orphan);
     assert_eq!(seen[2], ("keep/x", "kept", "keep/x", 2), "a route that stays goes on counting");
 }
+
+#[test]
+fn the_catalogue_shows_the_contract_and_counts_what_broke_it() {
+    let spec = r#"{"sources": ["plant", "other"], "sinks": ["uns"], "catalog": {},
+        "contracts": [{"name": "m", "version": 2, "mode": "observe", "fields": [{"path": "v", "type": "number"}]}],
+        "routes": [{"name": "r", "filter": "raw/#", "contract": "m@2", "to": [{"sink": "uns"}]},
+            {"name": "s", "filter": "free/#", "to": [{"sink": "uns"}]}]}"#;
+    let mut router = router(spec);
+    for (topic, payload) in [("raw/1", r#"{"v": "x"}"#), ("raw/1", r#"{"v": 1}"#), ("raw/2", "1"), ("free/1", "x")] {
+        route(&mut router, 0, topic, payload);
+    }
+    let catalog = router.catalog().unwrap();
+    let seen = |name: &str| catalog.get(name, 0).map(|view| (view.contract, view.violations));
+    assert_eq!(seen("raw/1"), Some((Some("m@2"), 1)));
+    assert_eq!(seen("raw/2"), Some((Some("m@2"), 1)));
+    assert_eq!(seen("free/1"), Some((None, 0)));
+}

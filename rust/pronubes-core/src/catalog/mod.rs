@@ -286,9 +286,4 @@ impl Catalog {
             collisions: self.collisions,
         }
     }
-
-    /// Whether a name may have several publishers.
-    pub fn set_several_publishers(&mut self, has_several_publishers: bool) {
-        self.has_several_publishers = has_several_publishers;
-    }
 }

@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use super::route::{RouteCompiler, Scans};
 use super::stage::ScanPlan;
 use super::{Group, Plan, Route};
+use crate::SourceId;
 use crate::contract::{Compiler, Contract, Declared};
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::{ParseCache, Vars};
 use crate::matcher::{Matcher, RouteId};
+use crate::namespace::Namespace;
 use crate::payload::{Limits, Literals};
-use crate::spec::{RouteSpec, RouterSpec};
+use crate::spec::{CatalogSpec, RouteSpec, RouterSpec};
 use crate::transform::Shared;
 
 pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<SpecError>> {
@@ -22,7 +24,12 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
     let mut literals = Literals::default();
     let mut scans = Scans { is_general, ..Scans::default() };
     let routes = compile_routes(spec, &contracts, &mut literals, &mut scans, &mut errors);
-    let (groups, source_groups) = group_sources(spec, &routes, &mut errors);
+    let namespace = spec.namespace.as_ref().map(|namespace| Namespace::compile(namespace, spec)).transpose();
+    let namespace = namespace.unwrap_or_else(|found| {
+        errors.0.extend(found);
+        None
+    });
+    let (groups, source_groups) = group_sources(spec, &routes, namespace.as_ref(), &mut errors);
     let scans: Result<Vec<ScanPlan>, _> = scans.builders.into_iter().map(ScanPlan::new).collect();
     if let Err(error) = &scans {
         errors.push(&["routes".into()], SpecError::new(error.to_string()));
@@ -40,7 +47,8 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
             contracts: contracts.all.into(),
             payload_limits: payload_limits(spec),
             limits: spec.limits,
-            catalog: spec.catalog,
+            catalog: spec.catalog.or(namespace.is_some().then(CatalogSpec::default)),
+            namespace,
         }),
         _ => Err(errors.0),
     }
@@ -162,8 +170,13 @@ pub(super) fn unknown(what: &str, found: &str, known: &[String]) -> SpecError {
     SpecError::new(format!("There is no such {what}.")).expected(found, expected).hint(hint)
 }
 
-/// Sources that the same routes take from share a group.
-fn group_sources(spec: &RouterSpec, routes: &[Route], errors: &mut Errors) -> (Vec<Group>, Vec<u16>) {
+/// Sources that the same routes take from, and that may publish the same, share a group.
+fn group_sources(
+    spec: &RouterSpec,
+    routes: &[Route],
+    namespace: Option<&Namespace>,
+    errors: &mut Errors,
+) -> (Vec<Group>, Vec<u16>) {
     let mut of_source: Vec<Vec<usize>> = vec![Vec::new(); spec.sources.len()];
     for (index, route) in spec.routes.iter().enumerate() {
         let Some(from) = &route.from else {
@@ -185,9 +198,10 @@ fn group_sources(spec: &RouterSpec, routes: &[Route], errors: &mut Errors) -> (V
         return (Vec::new(), Vec::new()); // The numbers would be wrong; there are errors to report.
     }
     let mut groups = Vec::new();
-    let mut known: HashMap<Vec<usize>, u16> = HashMap::new();
-    let source_groups = of_source.into_iter().map(|members| {
-        *known.entry(members).or_insert_with_key(|members| {
+    let mut known: HashMap<(Vec<usize>, Vec<u32>), u16> = HashMap::new();
+    let source_groups = of_source.into_iter().zip(0..).map(|(members, source)| {
+        let rights = namespace.map_or(Vec::new(), |namespace| namespace.rights_of(SourceId(source)));
+        *known.entry((members, rights)).or_insert_with_key(|(members, _)| {
             groups.push(make_group(members, routes, spec.limits.topic_levels));
             u16::try_from(groups.len() - 1).unwrap_or(u16::MAX)
         })

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crate::contract::Contract;
 use crate::matcher::{Matcher, RouteId};
+use crate::namespace::Namespace;
 use crate::payload::{Limits, Literals, SlotId};
 use crate::spec::{CatalogSpec, LimitsSpec, RouterSpec};
 use crate::template::Template;
@@ -48,6 +49,8 @@ pub struct Plan {
     pub(crate) contracts: Box<[Contract]>,
     pub(crate) payload_limits: Limits,
     pub(crate) limits: LimitsSpec,
+    pub(crate) namespace: Option<Namespace>,
+    /// Always there where there is a namespace.
     pub(crate) catalog: Option<CatalogSpec>,
 }
 
@@ -206,6 +209,12 @@ impl Plan {
     #[must_use]
     pub fn contracts(&self) -> &[Contract] {
         &self.contracts
+    }
+
+    /// Which names there may be, where the configuration says it.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&Namespace> {
+        self.namespace.as_ref()
     }
 
     /// The bounds on messages and memory.

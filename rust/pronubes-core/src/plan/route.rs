@@ -12,7 +12,7 @@ use crate::contract::{ContractSpec, Declared};
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::Expr;
 use crate::payload::{FieldPath, PathSetBuilder, SlotId};
-use crate::spec::{RouteSpec, RouterSpec, StepSpec, TargetSpec};
+use crate::spec::{IllegalNames, RouteSpec, RouterSpec, StepSpec, TargetSpec};
 use crate::template::{Template, TemplateOptions};
 use crate::topic::{RouteFilter, intersects};
 use crate::transform::{Compiled, Op, Shared, StepContext, VERBS, Verb};
@@ -355,7 +355,9 @@ impl RouteCompiler<'_, '_> {
         filter: Option<&RouteFilter>,
         allow_key: bool,
     ) -> (Vec<Template>, Vec<Target>) {
-        let mut templates = Templates { filter, allow_key, found: Vec::new() };
+        let namespace = self.spec.namespace.as_ref();
+        let is_escaped = namespace.is_some_and(|namespace| namespace.illegal == IllegalNames::Escape);
+        let mut templates = Templates { filter, allow_key, is_escaped, found: Vec::new() };
         let route_name = route.topic.as_deref().and_then(|topic| templates.add(topic, &["topic".into()], self.errors));
         let mut targets = Vec::with_capacity(route.to.len());
         for (index, target) in route.to.iter().enumerate() {
@@ -412,6 +414,7 @@ fn top_of(path: &FieldPath) -> Option<FieldPath> {
 struct Templates<'a> {
     filter: Option<&'a RouteFilter>,
     allow_key: bool,
+    is_escaped: bool,
     found: Vec<Template>,
 }
 
@@ -423,7 +426,7 @@ impl Templates<'_> {
         }
         let captures = self.filter.map_or(&[][..], RouteFilter::captures);
         let has_tail_capture = self.filter.is_some_and(RouteFilter::has_tail_capture);
-        let options = TemplateOptions { allow_key: self.allow_key, has_tail_capture };
+        let options = TemplateOptions { allow_key: self.allow_key, has_tail_capture, is_escaped: self.is_escaped };
         let template = match Template::parse(text, captures, options) {
             Ok(template) => template,
             Err(error) => {

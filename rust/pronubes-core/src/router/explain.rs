@@ -8,6 +8,7 @@ use super::resolve::{Namer, PackedHit, PackedHits, pack};
 use super::run::Flow;
 use super::trace::Trace;
 use super::{Router, work};
+use crate::catalog::TopicView;
 use crate::contract::{Contract, ContractStats, Role, Violation};
 use crate::explanation::{
     Captured, ConditionSeen, EmissionSeen, Explanation, NearMiss, QuarantineSeen, RouteSeen, StepSeen, VerdictSeen,
@@ -26,15 +27,46 @@ const MAX_SHOWN: usize = 100;
 /// How many routes that do not match are shown.
 const MAX_NEAR_MISSES: usize = 10;
 
+/// All that left, with the name of its route.
+fn emissions(explanation: &mut Explanation) -> impl Iterator<Item = (&str, &mut EmissionSeen)> {
+    explanation.routes.iter_mut().flat_map(|seen| {
+        let RouteSeen { route, emitted, .. } = seen;
+        emitted.iter_mut().map(|emission| (route.as_str(), emission))
+    })
+}
+
 impl Router {
     /// What every route does with a message, step by step.
     ///
     /// The topic must be a valid topic name and the source one of the plan's.
     pub fn explain(&mut self, message: &Message<'_>) -> Explanation {
         let catalog = self.work.routes.catalog.take(); // Who only looks leaves no note.
-        let explanation = self.look(message);
+        let mut explanation = self.look(message);
         self.work.routes.catalog = catalog;
+        self.look_up_names(message, &mut explanation);
         explanation
+    }
+
+    /// Adds what namespace and catalogue know about the names.
+    fn look_up_names(&self, message: &Message<'_>, explanation: &mut Explanation) {
+        let source = &self.plan.sources[usize::from(message.source.0)];
+        for (seen, emission) in emissions(explanation) {
+            let route = (0..).map(RouteId).zip(&self.plan.routes).find(|(_, route)| *route.name == *seen);
+            if let (Some(namespace), Some((route, _))) = (&self.plan.namespace, route)
+                && let Ok(branch) = namespace.judge(&emission.topic, route, message.source)
+            {
+                let branch = namespace.branch(branch);
+                emission.branch = Some(branch.filter.to_string());
+                emission.owner = branch.owner.as_deref().map(str::to_owned);
+            }
+            let several = self.plan.namespace.as_ref().is_some_and(|namespace| namespace.has_several_publishers());
+            let owner = self.catalog().filter(|_| !several).and_then(|catalog| catalog.get(&emission.topic, 0));
+            let is_anothers =
+                |view: &TopicView<'_>| !view.is_orphan && (view.origin != message.topic || *view.source != **source);
+            emission.taken_by = owner
+                .filter(is_anothers)
+                .map(|view| format!("route `{}` from topic `{}` of source `{}`", view.route, view.origin, view.source));
+        }
     }
 
     fn look(&mut self, message: &Message<'_>) -> Explanation {
@@ -47,7 +79,7 @@ impl Router {
         };
         let work::Work { hits, blob, routes: work } = work;
         let (_, group) = plan.group_of(message.source);
-        let namer = &mut Namer { catalog: None };
+        let namer = &mut Namer { plan, source: message.source, catalog: None };
         if let Err(reason) = pack(plan, group, message.topic, namer, hits, blob) {
             explanation.rejected = Some(reason.code());
             return explanation;
@@ -194,7 +226,12 @@ impl Trace for Observer<'_> {
     fn emit(&mut self, sink: SinkId, topic: &[u8], payload: &[u8]) {
         if self.seen.emitted.len() < MAX_SHOWN {
             let sink = self.plan.sinks[usize::from(sink.0)].to_string();
-            self.seen.emitted.push(EmissionSeen { sink, topic: text_of(topic), payload: text_of(payload) });
+            self.seen.emitted.push(EmissionSeen {
+                sink,
+                topic: text_of(topic),
+                payload: text_of(payload),
+                ..EmissionSeen::default()
+            });
         } else {
             self.seen.not_shown += 1;
         }

@@ -7,6 +7,7 @@ use crate::expr::Inputs;
 use crate::outcome::{Emission, Outlet};
 use crate::payload::{Cell, Kind, Literals, Span, TextArena, number, text};
 use crate::plan::{About, Failure, TargetName};
+use crate::template::Template;
 
 impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
     /// Emits a payload to all targets.
@@ -48,12 +49,14 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
         Ok(())
     }
 
-    fn check_static_names(&self) -> Result<(), Failure<'p>> {
+    fn check_static_names(&mut self) -> Result<(), Failure<'p>> {
         for (number, name) in self.static_names.enumerate() {
-            if let Err(reason) = name {
+            if let Err((reason, name)) = name {
                 let template = self.route.templates.iter().filter(|template| template.is_static()).nth(number);
-                let about = template.map_or(About::Nothing, |template| About::Template(template.as_str()));
-                return Err(Failure::new(reason, about));
+                if template.is_none() && self.new_topic.is_some() {
+                    continue; // It is the topic's own name, and a hook gave another.
+                }
+                return Err(self.refused(reason, name, template.map(Template::as_str)));
             }
         }
         Ok(())

@@ -102,6 +102,7 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
     ) -> Result<Fate, Failure<'p>> {
         let contract = &self.plan.contracts[judged.contract];
         self.contracts[judged.contract].judged += 1;
+        self.names.is_violating = false;
         let is_good = match &stage.kind {
             StageKind::Pass if is_read => {
                 let view = self.view(&level.scan.cells, inputs, level);
@@ -155,6 +156,7 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
         let flaws = judge.find(contract, payload, self.message.meta.received_ns, limits);
         let Some(first) = flaws.first().copied() else { return Ok(self.good(contract, role)) };
         let more = flaws.len() - 1;
+        self.names.is_violating = role == Role::Contract;
         self.contracts[judged.contract].count(flaws);
         if T::IS_ON {
             self.trace.verdict(contract, role, self.gate.judge.described(contract, payload));

@@ -72,6 +72,7 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
         level.scanned = None;
     }
     detail.clear();
+    names.is_violating = false;
     let mut run = Run {
         plan,
         route,

@@ -2,8 +2,8 @@
 //! alone, packed into the bytes that the topic table keeps.
 //!
 //! Per hit: route (4 bytes), length of the rest (4), captures (1), two 16-bit offsets per capture, then per static template
-//! of the route one byte (0, or 1 + the reason why there is no such name), the slot in the catalogue (4), the length (2) and the
-//! name. Where there is a catalogue and the route keeps the name, an entry for that follows, without text. Routes that say
+//! of the route one byte (0, or 1 + the reason why there may be no such name), the slot in the catalogue (4), the length (2) and
+//! the name. Where there is a catalogue and the route keeps the name, an entry for that follows, without text. Routes that say
 //! `otherwise` stand behind all others. Only [`pack`] writes these bytes, so reading them cannot fail.
 
 use super::work::Work;
@@ -27,7 +27,7 @@ pub(super) fn learn(
 ) -> Result<(), Reason> {
     let (number, group) = plan.group_of(source);
     check_length(topic)?;
-    let namer = &mut Namer { catalog: work.routes.catalog.as_deref_mut() };
+    let namer = &mut Namer { plan, source, catalog: work.routes.catalog.as_deref_mut() };
     pack(plan, group, topic, namer, &mut work.hits, &mut work.blob)?;
     table.insert(number, topic.as_bytes(), &work.blob);
     Ok(())
@@ -35,13 +35,38 @@ pub(super) fn learn(
 
 /// Who knows names.
 pub(super) struct Namer<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) source: SourceId,
     /// Gets the names that are right; those who only look have none.
     pub(super) catalog: Option<&'a mut Catalog>,
 }
 
 impl Namer<'_> {
-    /// The slot of a name.
-    fn slot(&mut self, name: &[u8]) -> Option<CatalogSlot> {
+    /// Judges a name that a template gave and makes it legal, where that is wanted.
+    fn rendered(&mut self, route: RouteId, blob: &mut Vec<u8>, start: usize) -> Result<Option<CatalogSlot>, Reason> {
+        let Some(namespace) = &self.plan.namespace else { return Ok(self.reserve(&blob[start..])) };
+        let name = std::str::from_utf8(&blob[start..]).unwrap_or_default();
+        if let Some(escaped) = namespace.escape(name) {
+            blob.truncate(start);
+            blob.extend_from_slice(escaped.as_bytes());
+        }
+        if blob.len() - start > crate::topic::MAX_TOPIC_BYTES {
+            blob.truncate(start);
+            return Err(Reason::TopicTooLong);
+        }
+        let name = std::str::from_utf8(&blob[start..]).unwrap_or_default();
+        self.judged(route, name)
+    }
+
+    /// The slot of a name, if there may be one.
+    fn judged(&mut self, route: RouteId, name: &str) -> Result<Option<CatalogSlot>, Reason> {
+        if let Some(namespace) = &self.plan.namespace {
+            namespace.judge(name, route, self.source).map_err(|refusal| refusal.reason)?;
+        }
+        Ok(self.reserve(name.as_bytes()))
+    }
+
+    fn reserve(&mut self, name: &[u8]) -> Option<CatalogSlot> {
         self.catalog.as_deref_mut()?.reserve(name)
     }
 }
@@ -106,16 +131,16 @@ fn pack_hit(
         blob.extend_from_slice(&[0; NAME_HEAD]);
         match template.render_static(topic, captures, blob) {
             Ok(()) => {
-                let slot = namer.slot(&blob[at + NAME_HEAD..]);
+                let slot = namer.rendered(route, blob, at + NAME_HEAD);
                 let length = blob.len() - at - NAME_HEAD;
-                blob[at..at + NAME_HEAD].copy_from_slice(&name_head(Ok(slot), length));
+                blob[at..at + NAME_HEAD].copy_from_slice(&name_head(slot, length));
             }
             Err(reason) => blob[at..].copy_from_slice(&name_head(Err(reason), 0)),
         }
     }
     if own.keeps_name && plan.catalog.is_some() {
-        let slot = namer.slot(topic.as_bytes());
-        blob.extend_from_slice(&name_head(Ok(slot), 0));
+        let slot = namer.judged(route, topic);
+        blob.extend_from_slice(&name_head(slot, 0));
     }
     let length = u32::try_from(blob.len() - length_at - 4).unwrap_or(u32::MAX);
     blob[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
@@ -196,7 +221,8 @@ pub(super) struct PackedName<'a> {
 pub(super) struct PackedNames<'a>(&'a [u8]);
 
 impl<'a> Iterator for PackedNames<'a> {
-    type Item = Result<PackedName<'a>, Reason>;
+    /// Of a name that there may not be, the reason and its text, where there is one.
+    type Item = Result<PackedName<'a>, (Reason, &'a [u8])>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -204,7 +230,7 @@ impl<'a> Iterator for PackedNames<'a> {
         let (text, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes([l0, l1])))?;
         self.0 = rest;
         match Reason::ALL.get(usize::from(status).wrapping_sub(1)) {
-            Some(reason) => Some(Err(*reason)),
+            Some(reason) => Some(Err((*reason, text))),
             None => {
                 let slot = u32::from_le_bytes([s0, s1, s2, s3]);
                 Some(Ok(PackedName { text, slot: (slot != u32::MAX).then_some(CatalogSlot(slot)) }))

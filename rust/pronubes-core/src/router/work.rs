@@ -64,7 +64,9 @@ pub(super) struct Names {
     pub(super) spans: Vec<Span>,
     /// The slots of the names of the present message in the catalogue.
     pub(super) slots: Vec<CatalogSlot>,
-    /// What is wrong with a name.
+    /// Whether the present payload breaks the contract of its route and leaves nevertheless.
+    pub(super) is_violating: bool,
+    /// What is wrong with a name or a payload.
     pub(super) told: String,
 }
 
