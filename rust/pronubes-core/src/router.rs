@@ -29,8 +29,7 @@ use crate::topic::validate_topic;
 use crate::{Message, Reason};
 
 use gate::GateWork;
-use hits::{Start, run_hits, run_route};
-use resolve::PackedHits;
+use hits::{run_hits, run_resumed};
 use trace::Unwatched;
 use work::{Level, Work};
 
@@ -161,24 +160,21 @@ impl Router {
         let route_stats = &mut stats.routes[resumed.route.0 as usize];
         route_stats.absorbed = route_stats.absorbed.saturating_sub(1);
         let (group, _) = plan.group_of(message.source);
-        let known = table.get(group, message.topic.as_bytes()).is_some()
-            || resolve::learn(plan, message.source, message.topic, table, work).is_ok();
-        let blob = table.get(group, message.topic.as_bytes()).map_or(work.blob.as_slice(), |entry| entry.blob);
-        let hit = PackedHits(blob).find(|hit| known && hit.route == resumed.route);
         let is_valid = resumed.new_topic.is_none_or(|topic| validate_topic(topic).is_ok());
-        let (Some(hit), true) = (hit, is_valid) else {
+        let is_taken = is_valid
+            && match table.get(group, message.topic.as_bytes()) {
+                Some(entry) => run_resumed(plan, stats, entry.blob, &mut work.routes, (&message, resumed), outlet),
+                None => {
+                    resolve::learn(plan, message.source, message.topic, table, work).is_ok()
+                        && run_resumed(plan, stats, &work.blob, &mut work.routes, (&message, resumed), outlet)
+                }
+            };
+        if !is_taken {
             stats.routes[resumed.route.0 as usize].count_quarantined(Reason::InvalidTopic);
             let detail = resumed.new_topic.unwrap_or(resumed.topic);
             let reason = Reason::InvalidTopic;
-            return outlet.quarantine(&Quarantined { route: resumed.route, step: None, reason, detail, message });
-        };
-        let start = Start {
-            stage: usize::from(resumed.point.0),
-            payload: resumed.payload,
-            key: resumed.key,
-            new_topic: resumed.new_topic,
-        };
-        run_route(plan, stats, &hit, &mut work.routes, &message, &start, (outlet, &mut Unwatched));
+            outlet.quarantine(&Quarantined { route: resumed.route, step: None, reason, detail, message });
+        }
     }
 
     /// Counts a message that came back from its hook with nothing to go on with.

@@ -3,7 +3,7 @@
 //! A batch shares the queue's segment; nothing is copied until a column is asked for. Columns that come from payloads are read
 //! with one scan per row, however many there are.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pronubes_core::payload::{FieldPath, ObjectWriter, Raw, Span};
 
@@ -11,6 +11,7 @@ use crate::base64;
 use crate::column::{Column, Dtype};
 use crate::fields::{self, FieldReader, Place};
 use crate::queue::{Item, Segment};
+use crate::tape::Tapes;
 
 /// Captures of a hook's rows: per row the spans into its topic.
 #[derive(Debug, Default)]
@@ -39,6 +40,8 @@ pub struct Batch {
     pub segment: Arc<Segment>,
     /// The captures, for hooks.
     pub captures: Option<Arc<Captures>>,
+    /// Where fields stand, for hooks: filled by the first scan.
+    pub tapes: Option<Arc<OnceLock<Tapes>>>,
 }
 
 /// Why there is no such column.
@@ -91,7 +94,7 @@ impl Batch {
     /// A batch of a sink or a tap.
     #[must_use]
     pub fn new(id: u64, segment: Arc<Segment>) -> Self {
-        Self { id, segment, captures: None }
+        Self { id, segment, captures: None, tapes: None }
     }
 
     /// The messages in order.
@@ -112,13 +115,19 @@ impl Batch {
         }
         let mut reader =
             if places.is_empty() { None } else { Some(FieldReader::new(&places).ok_or(ColumnError::TooMany)?) };
+        let unread = self.tapes.as_deref().filter(|tapes| reader.is_some() && tapes.get().is_none());
+        let mut tapes = unread.map(|_| Tapes::sized(self.segment.len()));
         for (row, item) in self.items().enumerate() {
             if let Some(reader) = &mut reader {
                 reader.read(item.payload);
+                tapes = tapes.and_then(|mut tapes| tapes.push(reader.scanned()).then_some(tapes));
             }
             for wanted in &mut columns {
                 self.push(row, &item, wanted, reader.as_mut());
             }
+        }
+        if let (Some(unread), Some(tapes)) = (unread, tapes) {
+            unread.get_or_init(|| tapes);
         }
         Ok(columns.into_iter().map(|wanted| wanted.column).collect())
     }

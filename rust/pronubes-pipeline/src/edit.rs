@@ -4,9 +4,10 @@
 //! the fault of their row alone.
 
 use pronubes_core::Reason;
-use pronubes_core::payload::{FieldPath, ObjectWriter, number, text};
+use pronubes_core::payload::{Field, FieldPath, Kind, ObjectWriter, number, text};
 
 use crate::fields::{FieldReader, Place};
+use crate::tape::Tape;
 
 /// The values of one field.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,47 +138,65 @@ impl<'a> Editor<'a> {
         Self { result, reader, keys, is_written: vec![false; result.fields.len()], out: Vec::new() }
     }
 
-    /// A row's payload after the hook.
+    /// A row's payload after the hook; `tape` says where the fields of `payload` stand, if somebody has looked.
     ///
     /// # Errors
     /// The reason why there is none: the payload is no object, or a number is not finite.
-    pub fn edit<'b>(&'b mut self, row: usize, payload: &'b [u8]) -> Result<&'b [u8], Reason> {
-        let payload = match self.result.payload(row) {
-            Some(replaced) => replaced,
-            None => payload,
-        };
-        if self.result.fields.is_empty() {
+    pub fn edit<'b>(&'b mut self, row: usize, payload: &'b [u8], tape: Option<Tape<'_>>) -> Result<&'b [u8], Reason> {
+        let replaced = self.result.payload(row);
+        let tape = tape.filter(|_| replaced.is_none());
+        let payload = replaced.unwrap_or(payload);
+        let edits = &self.result.fields;
+        if edits.is_empty() {
             return Ok(payload);
         }
         let Some(reader) = &mut self.reader else { return Err(Reason::HookOutput) };
-        reader.read(payload);
-        let scan = reader.scanned().ok_or(Reason::InvalidJson)?;
-        if scan.root.kind != pronubes_core::payload::Kind::Object {
+        let (root, fields) = match &tape {
+            Some(tape) => (tape.root, tape.fields),
+            None => {
+                reader.read(payload);
+                let scan = reader.scanned().ok_or(Reason::InvalidJson)?;
+                (scan.root, scan.tape.as_slice())
+            }
+        };
+        if root.kind != Kind::Object {
             return Err(Reason::NotAnObject);
         }
+        let slot_of = |field: &Field| match tape {
+            Some(_) => edits.iter().position(|edit| edit.name.as_bytes() == field.key.of(payload)),
+            None => field.slot.map(|slot| usize::from(slot.0)),
+        };
         self.out.clear();
         self.is_written.fill(false);
-        let mut writer = ObjectWriter::new(payload, scan.root, &mut self.out);
-        for field in &scan.tape {
-            let Some(slot) = field.slot.map(|slot| usize::from(slot.0)) else {
+        let mut writer = ObjectWriter::new(payload, root, &mut self.out);
+        for field in fields {
+            let Some(slot) = slot_of(field) else {
                 writer.keep(field);
                 continue;
             };
             if std::mem::replace(&mut self.is_written[slot], true) {
                 return Err(Reason::DuplicateKey);
             }
-            write_value(&self.result.fields[slot], row, writer.replace(field))?;
+            write_value(&edits[slot], row, writer.replace(field))?;
         }
-        for (slot, field) in self.result.fields.iter().enumerate() {
-            if !self.is_written[slot] {
-                let key = &self.keys[slot];
-                let out = writer.append_written(|out| out.extend_from_slice(key));
-                write_value(field, row, out)?;
-            }
-        }
+        append_missing(edits, &self.keys, &self.is_written, row, &mut writer)?;
         writer.finish();
         Ok(&self.out)
     }
+}
+
+/// Appends the fields that the payload does not have.
+fn append_missing(
+    edits: &[FieldEdit],
+    keys: &[Vec<u8>],
+    is_written: &[bool],
+    row: usize,
+    writer: &mut ObjectWriter<'_>,
+) -> Result<(), Reason> {
+    for ((edit, key), _) in edits.iter().zip(keys).zip(is_written).filter(|(_, is_written)| !**is_written) {
+        write_value(edit, row, writer.append_written(|out| out.extend_from_slice(key)))?;
+    }
+    Ok(())
 }
 
 fn write_value(field: &FieldEdit, row: usize, out: &mut Vec<u8>) -> Result<(), Reason> {

@@ -4,7 +4,7 @@
 //! come back edited ([`crate::edit`]) or not at all, and the pipeline resumes their routes in the order in which they went.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pronubes_core::payload::Span;
 use pronubes_core::{HookCall, Meta, ResumePoint, SourceId};
@@ -13,6 +13,7 @@ use crate::batch::{Batch, Captures};
 use crate::names::Names;
 use crate::queue::{Item, Segment};
 use crate::settle::Hold;
+use crate::tape::Tape;
 
 /// What a row needs to go on, beside its topic and payload.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +21,8 @@ struct Rest {
     point: ResumePoint,
     step: u16,
     source: SourceId,
-    original: Span,
+    /// Nothing where it is the payload itself.
+    original: Option<Span>,
     new_topic: Option<Span>,
     key: Option<Span>,
     meta: Meta,
@@ -71,7 +73,7 @@ impl Block {
             self.bytes.extend_from_slice(bytes);
             Span { start, end: self.bytes.len() as u32 }
         };
-        let original = append(call.original);
+        let original = (!std::ptr::eq(call.original, call.payload)).then(|| append(call.original));
         let new_topic = call.new_topic.map(|topic| append(topic.as_bytes()));
         let key = call.key.map(|key| append(key.as_bytes()));
         let HookCall { point, step, source, meta, .. } = *call;
@@ -113,6 +115,8 @@ pub struct Returned<'a> {
     pub key: Option<&'a str>,
     /// Circumstances.
     pub meta: Meta,
+    /// Where its fields stand, if the hook has read some.
+    pub tape: Option<Tape<'a>>,
 }
 
 /// Rows that came back, to be walked.
@@ -138,16 +142,19 @@ impl ReturnedBatch {
     #[must_use]
     pub fn row(&self, row: usize) -> Returned<'_> {
         let rest = self.out.rests[row];
+        let Batch { segment, tapes, .. } = &self.out.batch;
+        let item = segment.item(&segment.records()[row]);
         let text = |span: Span| std::str::from_utf8(span.of(&self.out.bytes)).unwrap_or_default();
         Returned {
-            item: self.out.batch.segment.item(&self.out.batch.segment.records()[row]),
+            item,
             point: rest.point,
             step: rest.step,
             source: rest.source,
-            original: rest.original.of(&self.out.bytes),
+            original: rest.original.map_or(item.payload, |span| span.of(&self.out.bytes)),
             new_topic: rest.new_topic.map(text),
             key: rest.key.map(text),
             meta: rest.meta,
+            tape: tapes.as_ref().and_then(|tapes| tapes.get()?.row(row)),
         }
     }
 
@@ -233,7 +240,8 @@ impl HookQueue {
         let size = block.size();
         self.usual = block.usual();
         let Block { segment, captures, rests, bytes, holds } = block;
-        let batch = Batch { id: self.next_id, segment: Arc::new(segment), captures: Some(Arc::new(captures)) };
+        let (captures, tapes) = (Some(Arc::new(captures)), Some(Arc::new(OnceLock::new())));
+        let batch = Batch { id: self.next_id, segment: Arc::new(segment), captures, tapes };
         self.next_id += 1;
         self.out = Some(Out { batch: batch.clone(), rests, bytes, holds, size });
         Some(batch)

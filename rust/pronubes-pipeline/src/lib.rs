@@ -33,6 +33,7 @@ pub mod sink;
 mod source;
 pub mod status;
 pub mod tap;
+pub mod tape;
 pub mod view;
 
 pub use batch::Batch;

@@ -85,7 +85,7 @@ impl Resumption<'_> {
             let new_topic = result.topic(row);
             let edited = match new_topic.map(validate_topic) {
                 Some(Err(_)) => Err(Reason::InvalidTopic),
-                _ => editor.edit(row, origin.item.payload),
+                _ => editor.edit(row, origin.item.payload, origin.tape),
             };
             let payload = match edited {
                 Ok(payload) => payload,

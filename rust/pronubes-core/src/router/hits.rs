@@ -2,10 +2,10 @@
 
 use super::resolve::{PackedHit, PackedHits};
 use super::run::{Flow, Run, Tally};
-use super::trace::Trace;
+use super::trace::{Trace, Unwatched};
 use super::work::RouteWork;
 use crate::Message;
-use crate::outcome::{Outlet, Quarantined, Routed};
+use crate::outcome::{Outlet, Quarantined, Resumed, Routed};
 use crate::plan::Plan;
 use crate::stats::RouterStats;
 
@@ -49,6 +49,22 @@ pub(super) fn run_hits<O: Outlet, T: Trace>(
         }
     }
     if is_taken { Routed::Taken } else { Routed::Unrouted }
+}
+
+/// Goes on with a message behind its hook; false when its topic does not lead to that route.
+pub(super) fn run_resumed<O: Outlet>(
+    plan: &Plan,
+    stats: &mut RouterStats,
+    blob: &[u8],
+    work: &mut RouteWork,
+    (message, resumed): (&Message<'_>, &Resumed<'_>),
+    outlet: &mut O,
+) -> bool {
+    let Some(hit) = PackedHits(blob).find(|hit| hit.route == resumed.route) else { return false };
+    let Resumed { point, payload, key, new_topic, .. } = *resumed;
+    let start = Start { stage: usize::from(point.0), payload, key, new_topic };
+    run_route(plan, stats, &hit, work, message, &start, (outlet, &mut Unwatched));
+    true
 }
 
 /// Takes a message through one route and counts what came of it.
