@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 __all__ = ["Message"]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A topic and its payload.
+
+    A tuple, because hooks get one per message and a frozen dataclass takes more than twice as long to make.
 
     Attributes:
         topic: The topic as it came into the route.

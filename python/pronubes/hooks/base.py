@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -16,7 +17,7 @@ from pronubes.batch import Batch, Dtype
 from pronubes.message import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pronubes import _core
 
@@ -94,24 +95,41 @@ class Hook:
             raise HookOutputError(str(error)) from error
 
     def _run_messages(self, batch: _core.Batch) -> HookResult:
-        count = len(batch)
-        payloads: list[bytes | None] = [None] * count
-        topics: list[str | None] = [None] * count
-        keep = bytearray(b"\x01" * count)
+        payloads: list[bytes | None] = [None] * len(batch)
+        topics: dict[int, str] = {}
+        dropped: list[int] = []
         failed: dict[int, str] = {}
         function = self._function
-        for index, (topic, payload) in enumerate(zip(batch.topics(), batch.payloads(), strict=True)):
+        for index, message in enumerate(map(_MESSAGE_OF, zip(batch.topics(), batch.payloads(), strict=True))):
             try:
-                result = function(Message(topic, payload))
-                if result is None:
-                    keep[index] = 0
+                result = function(message)
+                if isinstance(result, bytes):
+                    payloads[index] = result
+                elif result is None:
+                    dropped.append(index)
                 elif isinstance(result, Message):
-                    topics[index], payloads[index] = result.topic, result.payload
+                    topics[index], payloads[index] = result
                 else:
-                    payloads[index] = result if isinstance(result, bytes) else orjson.dumps(result)
+                    payloads[index] = orjson.dumps(result)
             except Exception as error:  # noqa: BLE001 - the user's code may raise anything; the message goes to quarantine with it
                 failed[index] = f"{type(error).__name__}: {error}"
-        return HookResult({"payloads": payloads, "topics": topics, "keep": keep}, failed)
+        return HookResult({"payloads": payloads, **_rare(len(payloads), topics, dropped)}, failed)
+
+
+_MESSAGE_OF: Callable[[tuple[str, bytes]], Message] = partial(tuple.__new__, Message)
+"""Makes a message of a pair without a call of Python code."""
+
+
+def _rare(count: int, topics: Mapping[int, str], dropped: Sequence[int]) -> dict[str, Any]:  # Any: see `HookResult.changes`
+    """Say which messages got another topic and which were dropped, where any were."""
+    changes: dict[str, Any] = {}  # Any: as above
+    if topics:
+        changes["topics"] = [topics.get(index) for index in range(count)]
+    if dropped:
+        changes["keep"] = keep = bytearray(b"\x01" * count)
+        for index in dropped:
+            keep[index] = 0
+    return changes
 
 
 def _kind(value: object) -> str:
