@@ -10,6 +10,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from pronubes.errors import ConfigurationError, PronubesError
+from pronubes.hooks.memory import keep_freed_memory
 from pronubes.pipeline.control import ControlServer, socket_path
 from pronubes.pipeline.node import Node
 from pronubes.pipeline.reload import reload
@@ -34,6 +35,8 @@ async def serve(load: Callable[[], NodePlan], *, first: NodePlan, grace_s: float
     Raises:
         HookUnavailable: A hook cannot be loaded (at the start; at a reload that is logged and the old configuration goes on).
     """
+    if first.hooks:
+        keep_freed_memory()
     node = Node(first, grace_s=grace_s)
     loop = asyncio.get_running_loop()
     wanted = asyncio.Event()
@@ -67,6 +70,8 @@ async def _reload_when(wanted: asyncio.Event, node: Node, load: Callable[[], Nod
         wanted.clear()
         try:
             await reload(node, await asyncio.to_thread(load))
+            if node.plan.hooks:
+                keep_freed_memory()
         except ConfigurationError as error:
             emit(events.ReloadRefused(path=node.plan.path, errors=len(error.diagnostics), first=str(error.diagnostics[0])))
         except (PronubesError, ValueError) as error:
