@@ -2,5 +2,6 @@
 
 from pronubes.testing.batches import ListBatch
 from pronubes.testing.conformance import SinkConformance, SourceConformance
+from pronubes.testing.hooks import HookRun, batch, run_hook
 
-__all__ = ["ListBatch", "SinkConformance", "SourceConformance"]
+__all__ = ["HookRun", "ListBatch", "SinkConformance", "SourceConformance", "batch", "run_hook"]
