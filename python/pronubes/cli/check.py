@@ -88,5 +88,5 @@ def _contracts(loaded: Loaded) -> tuple[list[Diagnostic], list[Diagnostic]]:
         return [], []
     from pronubes.contracts.verify import verify
 
-    verified = verify(folder)
+    verified = verify(folder, skip_unchanged=True)
     return verified.errors, verified.warnings

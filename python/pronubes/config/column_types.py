@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from pronubes.batch import Dtype
 from pronubes.config.contracts import InUse
 from pronubes.config.model import Route
-from pronubes.contracts.folder import ContractFile
-from pronubes.contracts.model import ScalarField
+
+if TYPE_CHECKING:
+    from pronubes.contracts.folder import ContractFile
+    from pronubes.contracts.model import ScalarField
 
 __all__ = ["agreed", "column_types"]
 

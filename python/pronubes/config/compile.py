@@ -21,7 +21,6 @@ from pronubes.config.model import Route, Sink, Source
 from pronubes.connectors.mqtt_options import MqttOptions, MqttSinkOptions, MqttSourceOptions
 from pronubes.connectors.options import BatchSinkOptions, ViewSinkOptions
 from pronubes.connectors.values import Secret
-from pronubes.contracts.engine import located
 from pronubes.diagnostics import Diagnostic
 from pronubes.errors import ConfigurationError, SecretUnavailable
 from pronubes.transforms import Python
@@ -150,6 +149,8 @@ def diagnose(compiled: Compiled, errors: Sequence[SpecError]) -> list[Diagnostic
 
 def _in_contract(loaded: Loaded, error: SpecError) -> Diagnostic:
     """Place a finding about a contract in the contract's own file."""
+    from pronubes.contracts.engine import located
+
     _, index, path = f"{error.path}/".split("/", 2)
     return located(error, path, list(loaded.contracts.files.values())[int(index)])
 

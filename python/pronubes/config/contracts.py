@@ -6,18 +6,18 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as File
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pronubes.config.findings import Finding, Path
 from pronubes.config.model import Configuration, Route
 from pronubes.config.places import Places
 from pronubes.config.suggest import did_you_mean
-from pronubes.contracts.folder import ContractFile, Contracts
-from pronubes.contracts.model import Mode
-from pronubes.contracts.specification import specification
-from pronubes.contracts.verify import locked_edits
 from pronubes.diagnostics import Diagnostic
 from pronubes.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pronubes.contracts.folder import ContractFile, Contracts
+    from pronubes.contracts.mode import Mode
 
 __all__ = ["InUse", "resolve", "unsettled"]
 
@@ -41,6 +41,8 @@ class InUse:
 
     def specifications(self) -> list[dict[str, object]]:
         """Write the versions in use for the engine."""
+        from pronubes.contracts.specification import specification
+
         return [specification(file.contract, file.dimensions, mode=self.modes.get(id_)) for id_, file in self.files.items()]
 
     def retain(self, route: Route) -> bool | None:
@@ -77,6 +79,8 @@ def resolve(configuration: Configuration, places: Places, base_dir: File) -> tup
         hint = "Say where they are: `contracts: contracts/`."
         message = "The configuration says of no folder of contracts."
         return InUse(), [Finding(code="no_contracts", path=("routes", name, role), message=message, hint=hint) for name, role, _ in named], []
+    from pronubes.contracts.folder import Contracts
+
     try:
         contracts = Contracts(base_dir / options.folder, name=_shown(options.folder, places, base_dir))
         contracts.lock  # noqa: B018  read now, so that what is wrong with it is said
@@ -99,6 +103,8 @@ def _shown(folder: str, places: Places, base_dir: File) -> str:
 
 
 def _read(contracts: Contracts, ids: list[str]) -> tuple[dict[str, ContractFile], list[Diagnostic]]:
+    from pronubes.contracts.verify import locked_edits
+
     files: dict[str, ContractFile] = {}
     wrong: list[Diagnostic] = []
     for id_ in ids:

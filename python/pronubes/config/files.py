@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pronubes.config.limits import MAX_BYTES
@@ -25,7 +26,8 @@ def read_text(path: str | Path, *, limit: int = MAX_BYTES, hint: str | None = No
     name = str(path)
     try:
         with open(path, "rb") as file:  # noqa: PTH123  pathlib takes longer, which 10,000 contracts would notice
-            content = file.read(limit + 1)
+            length = os.fstat(file.fileno()).st_size  # asking for `limit` would make room for it: 1 MiB, 10,000 times; a pipe has no size
+            content = file.read(min(length, limit) + 1 if length else limit + 1)
     except OSError as error:
         message = f"The file cannot be read: {(error.strerror or str(error)).lower()}."
         raise ConfigurationError([Diagnostic(code="unreadable", message=message, file=name, hint=hint)]) from error

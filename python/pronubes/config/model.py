@@ -25,7 +25,7 @@ from pronubes.config.templates.model import Instance, Template
 from pronubes.connectors import registry
 from pronubes.connectors.options import ConnectorOptions, SinkConnector, SinkOptions, SourceConnector, SourceOptions, StrictModel
 from pronubes.connectors.values import ByteSize, Duration, QoS, refuse
-from pronubes.contracts.model import Mode
+from pronubes.contracts.mode import Mode
 from pronubes.errors import UnknownConnector
 from pronubes.transforms import Expression, Step
 

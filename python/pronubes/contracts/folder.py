@@ -112,10 +112,18 @@ class Contracts:
             ConfigurationError: The file has errors; all of them.
         """
         if id_ not in self._files:
-            name, _, version = id_.rpartition("@")
-            text = read_text(f"{self.folder}/{name}/{version}.yaml", limit=MOST_BYTES)
+            text = self.text(id_)
             self._files[id_] = read_contract_text(text, file=self.file_of(id_), id_=id_, checked=self.lock.units)
         return self._files[id_]
+
+    def text(self, id_: str) -> str:
+        """Read the text of a version's file.
+
+        Raises:
+            ConfigurationError: It cannot be read.
+        """
+        name, _, version = id_.rpartition("@")
+        return read_text(f"{self.folder}/{name}/{version}.yaml", limit=MOST_BYTES)
 
     def strays(self) -> list[Diagnostic]:
         """List files that look like contracts and stand or are named wrongly."""

@@ -4,7 +4,7 @@
     "units": {
     "[degF]": [0, 0, 0, 0, 1, 0, 0]},
     "contracts": {
-    "measurement@1": {"hash": "sha256:...", "meaning": {...}}}}
+    "measurement@1": {"hash": "sha256:...", "meaning": {...}, "text": "sha256:..."}}}
 
 One line per version, sorted, so that two branches that lock different versions merge. It holds the meaning and not only its hash: so a refusal
 can say what was changed, `contract diff --against` needs no old checkout, and units that were checked once need no unit library at a start.
@@ -38,10 +38,12 @@ class Locked:
     Attributes:
         hash: The hash of what it means.
         meaning: What it means.
+        text: The hash of its file when it was last locked: a file that has it was checked then.
     """
 
     hash: str
     meaning: Meaning
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def read_lock(path: Path, *, name: str | None = None) -> Lock:
     try:
         values = orjson.loads(content)
         is_known = values["format"] == 1
-        contracts = {id_: Locked(entry["hash"], entry["meaning"]) for id_, entry in values["contracts"].items()}
+        contracts = {id_: Locked(entry["hash"], entry["meaning"], entry.get("text", "")) for id_, entry in values["contracts"].items()}
         units = {code: None if exponents is None else tuple(exponents) for code, exponents in values["units"].items()}
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise _refused(shown, "This is no lock file of pronubes.") from error
@@ -98,8 +100,8 @@ def write_lock(lock: Lock, path: Path) -> None:
     """Write a lock file at once or not at all."""
     units = [f"{_text(code)}: {_text(lock.units[code])}" for code in sorted(lock.units)]
     contracts = [
-        f"{_text(id_)}: {_text({'hash': lock.contracts[id_].hash, 'meaning': lock.contracts[id_].meaning})}"
-        for id_ in sorted(lock.contracts, key=_by_version)
+        f"{_text(id_)}: {_text({'hash': one.hash, 'meaning': one.meaning, 'text': one.text})}"
+        for id_, one in sorted(lock.contracts.items(), key=lambda entry: _by_version(entry[0]))
     ]
     parts = ["{", '"format": 1,', '"units": {', ",\n".join(units), "},", '"contracts": {', ",\n".join(contracts), "}", "}"]
     content = "\n".join(part for part in parts if part) + "\n"

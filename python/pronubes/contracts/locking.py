@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pronubes.config.suggest import did_you_mean
 from pronubes.contracts.folder import Contracts
 from pronubes.contracts.lock import LOCK_NAME, Lock, Locked, write_lock
-from pronubes.contracts.meaning import digest
+from pronubes.contracts.meaning import digest, text_digest
 from pronubes.contracts.verify import verify
 from pronubes.errors import ConfigurationError
 
@@ -38,12 +39,16 @@ def lock(contracts: Contracts, ids: Sequence[str] | None = None) -> list[str]:
         raise LookupError(f"`{drafts[0]}` is a draft: give it `state: active` first.")
     before = contracts.lock
     added = [id_ for id_ in contracts.ids() if id_ in wanted and id_ not in before.contracts]
-    if added:
+    texts = {id_: text_digest(contracts.text(id_)) for id_ in {*added, *before.contracts} if id_ in contracts}
+    stale = [id_ for id_, one in before.contracts.items() if texts.get(id_, one.text) != one.text]
+    if added or stale:
         locked, units = dict(before.contracts), dict(before.units)
         for id_ in added:
             meaning = verified.files[id_].meaning
-            locked[id_] = Locked(digest(meaning), meaning)
+            locked[id_] = Locked(digest(meaning), meaning, texts[id_])
             units |= verified.files[id_].dimensions
+        for id_ in stale:
+            locked[id_] = replace(locked[id_], text=texts[id_])
         contracts.relock(Lock(before.file, locked, units))
         write_lock(contracts.lock, contracts.folder / LOCK_NAME)
     return added

@@ -14,7 +14,7 @@ import orjson
 
 from pronubes.contracts.model import Contract, ScalarField
 
-__all__ = ["Meaning", "digest", "meaning"]
+__all__ = ["Meaning", "digest", "meaning", "text_digest"]
 
 Meaning = Mapping[str, Any]  # Any: a JSON value
 
@@ -41,6 +41,11 @@ def meaning(contract: Contract) -> Meaning:
 def digest(of: Meaning) -> str:
     """Hash a meaning. The order of fields is no part of it."""
     return "sha256:" + hashlib.sha256(orjson.dumps(of, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """Hash the text of a file; how its lines end does not matter."""
+    return "sha256:" + hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()
 
 
 def _field(field: ScalarField) -> dict[str, Any]:  # Any: a JSON value

@@ -13,14 +13,14 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pronubes.connectors.options import StrictModel
 from pronubes.connectors.values import Duration, refuse
+from pronubes.contracts.mode import Mode
 
-__all__ = ["ID", "NAME", "Annotate", "Contract", "ContractField", "FieldType", "Mode", "Quality", "ScalarField"]
+__all__ = ["ID", "NAME", "Annotate", "Contract", "ContractField", "FieldType", "Quality", "ScalarField"]
 
 NAME = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 ID = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}@[1-9][0-9]{0,8}$"
 
 FieldType = Literal["number", "integer", "boolean", "string", "object", "array", "any"]
-Mode = Literal["observe", "annotate", "quarantine", "reject"]
 Scalar = str | int | float | bool
 Number = int | float
 

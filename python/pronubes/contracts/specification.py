@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pronubes.contracts.model import Contract, Mode, ScalarField
+from pronubes.contracts.mode import Mode
+from pronubes.contracts.model import Contract, ScalarField
 from pronubes.contracts.units import Dimension
 
 __all__ = ["path_in_file", "specification"]

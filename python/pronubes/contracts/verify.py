@@ -10,6 +10,7 @@ from pronubes.contracts.compare import Change, changes, sentence
 from pronubes.contracts.engine import engine_problems
 from pronubes.contracts.folder import ContractFile, Contracts
 from pronubes.contracts.lock import edited_by_hand
+from pronubes.contracts.meaning import text_digest
 from pronubes.contracts.rules import warnings
 from pronubes.diagnostics import Diagnostic, Severity
 from pronubes.errors import ConfigurationError
@@ -34,8 +35,12 @@ class Verified:
     warnings: list[Diagnostic] = field(default_factory=list)
 
 
-def verify(contracts: Contracts) -> Verified:
+def verify(contracts: Contracts, *, skip_unchanged: bool = False) -> Verified:
     """Read every contract of a folder.
+
+    Args:
+        contracts: The folder.
+        skip_unchanged: Do not look again at files that are what they were when they were locked; `files` lacks them then.
 
     Raises:
         ConfigurationError: The lock file cannot be read.
@@ -43,6 +48,8 @@ def verify(contracts: Contracts) -> Verified:
     found, lock = Verified(), contracts.lock
     for id_ in contracts.ids():
         try:
+            if skip_unchanged and id_ in lock.contracts and text_digest(contracts.text(id_)) == lock.contracts[id_].text:
+                continue
             file = found.files[id_] = contracts.read(id_)
         except ConfigurationError as error:
             found.errors.extend(error.diagnostics)

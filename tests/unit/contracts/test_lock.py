@@ -110,3 +110,14 @@ def test_units_of_the_lock_are_not_checked_again(folder: Path, monkeypatch: pyte
     lock(Contracts(folder))
     monkeypatch.setattr("pronubes.contracts.units.check", lambda code: pytest.fail(f"`{code}` was checked"))
     assert verify(Contracts(folder)).errors == []
+
+
+def test_files_that_are_as_they_were_locked_are_not_looked_at_again(folder: Path) -> None:
+    lock(Contracts(folder))
+    assert list(verify(Contracts(folder), skip_unchanged=True).files) == ["a@2"]
+    write(folder, "a@1", state="retired")
+    assert list(verify(Contracts(folder), skip_unchanged=True).files) == ["a@1", "a@2"]
+    assert lock(Contracts(folder)) == []
+    assert list(verify(Contracts(folder), skip_unchanged=True).files) == ["a@2"]
+    write(folder, "a@1", high=20)
+    assert [one.code for one in verify(Contracts(folder), skip_unchanged=True).errors] == ["locked"]
