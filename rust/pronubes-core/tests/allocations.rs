@@ -231,3 +231,35 @@ fn known_topics_cost_no_allocation() {
     }
     assert_eq!((outlet.emitted, outlet.quarantined, CALLS.get() - calls), (7_000, 1_000, 0));
 }
+
+/// Good messages: what the quick check sees through, and what takes the full pass (escapes, the general path, nested
+/// objects under `extra: refuse`).
+#[test]
+fn judging_good_messages_costs_no_allocation() {
+    let spec = r#"{"sources":["plant"],"sinks":["s"],"contracts":[
+      {"name":"in","version":1,"fields":[{"path":"value","type":"number","range":[-40,800]},{"path":"ts","type":"integer"},
+         {"path":"quality","type":"string","enum":["GOOD","BAD"]}],"quality":{"path":"quality","good":["GOOD"],"bad":["BAD"]}},
+      {"name":"out","version":1,"extra":"refuse","fields":[{"path":"value","type":"number","range":[-40,1500]},
+         {"path":"timestamp_ms","type":"integer","time":{"unit":"ms","not_after_ns":5000000000}},{"path":"unit","type":"string",
+         "pattern":"\\[.*\\]","length":[1,10]},{"path":"quality","type":"string","optional":true},{"path":"m.x","type":"number"}]}],
+      "routes":[{"name":"w1","filter":"raw/#","expect":"in@1","contract":"out@1","to":[{"sink":"s"}],
+       "steps":[{"scale":{"field":"value","factor":1.8,"offset":32}},{"rename":{"ts":"timestamp_ms"}},{"set":{"unit":"[degF]"}}]},
+      {"name":"pass","filter":"raw/#","contract":"in@1","to":[{"sink":"s"}]}]}"#;
+    let mut router = Router::new(compile(spec));
+    let messages = [
+        message("raw/a", br#"{"value": 21.37, "ts": 1732270000123, "quality": "GOOD", "m": {"x":1}}"#),
+        message("raw/b", br#"{"value": 21.37, "ts": 1732270000123, "quality": "G\u004fOD", "m": {"x":1}}"#),
+    ];
+    let mut outlet = Counted::default();
+    for message in &messages {
+        assert_eq!(router.route(message, &mut outlet), Routed::Taken);
+    }
+    outlet = Counted::default();
+    let calls = CALLS.get();
+    for _ in 0..1_000 {
+        for message in &messages {
+            assert_eq!(router.route(message, &mut outlet), Routed::Taken);
+        }
+    }
+    assert_eq!((outlet.emitted, outlet.quarantined, CALLS.get() - calls), (4_000, 0, 0));
+}
