@@ -27,7 +27,7 @@ impl Number {
     }
 
     /// The number that stands in a payload.
-    #[inline]
+    #[inline(always)]
     pub(super) fn of_raw(raw: Raw, payload: &[u8]) -> Option<Self> {
         let text = raw.span().of(payload);
         match raw.kind {
@@ -63,7 +63,7 @@ impl Number {
 }
 
 /// Integer text; up to 18 digits without a check for overflow.
-#[inline]
+#[inline(always)]
 fn integer(text: &[u8]) -> Number {
     let (is_negative, digits) = match text.split_first() {
         Some((b'-', digits)) => (true, digits),

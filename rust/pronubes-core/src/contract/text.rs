@@ -9,6 +9,9 @@ use crate::payload::{Raw, members};
 /// What a compiled pattern may take. Matching takes time linear in the text, whatever the pattern.
 const PATTERN_BYTES: usize = 256 << 10;
 
+/// Up to here a list of texts is walked rather than searched.
+const FEW: usize = 8;
+
 /// A pattern that a whole text must match.
 ///
 /// # Errors
@@ -80,6 +83,10 @@ impl OneOf {
     }
 
     pub(super) fn has_text(&self, text: &[u8]) -> bool {
+        // Texts of other lengths cost one comparison of two numbers.
+        if self.texts.len() <= FEW {
+            return self.texts.iter().any(|known| known.as_bytes() == text);
+        }
         self.texts.binary_search_by(|known| known.as_bytes().cmp(text)).is_ok()
     }
 
