@@ -24,7 +24,9 @@ from pronubes.testing import ListBatch
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
-EXAMPLES = sorted({*(ROOT / "examples").rglob("*.yaml"), ROOT / "examples" / "bottling-line" / "pronubes.yaml"})
+EXAMPLES = sorted(
+    {*(path for path in (ROOT / "examples").rglob("*.yaml") if not path.stem.isdecimal()), ROOT / "examples" / "bottling-line" / "pronubes.yaml"}
+)
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)")
 TAGS = "tag,table,address,type\nt1,holding,1,int16\n"
