@@ -182,11 +182,11 @@ impl<M: Copy> Settle<M> {
     pub fn drain(&mut self, slot: u16, mut on_settled: impl FnMut(M, Fate)) {
         let Some(ring) = self.rings.get_mut(usize::from(slot)) else { return };
         ring.is_dirty = false;
-        while let Some(entry) = ring.entries.front().filter(|entry| entry.holds == 0) {
+        let settled = ring.entries.iter().take_while(|entry| entry.holds == 0).count();
+        for entry in ring.entries.drain(..settled) {
             on_settled(entry.mark, if entry.has_failed { Fate::Failed } else { Fate::Done });
-            ring.entries.pop_front();
-            ring.base += 1;
         }
+        ring.base += settled as u64;
         if ring.has_failed {
             ring.has_failed = ring.entries.iter().any(|entry| entry.has_failed);
         }

@@ -103,8 +103,15 @@ pub struct Frame<'a> {
 /// As early as the bytes show it: `unknown_packet_type`, `invalid_flags`, `malformed_length`, `packet_too_large`.
 #[inline]
 pub fn next_frame(bytes: &[u8], limit: u32) -> Result<Option<Frame<'_>>, ProtocolError> {
+    Ok(split_frame(bytes, limit)?.map(|(frame, _)| frame))
+}
+
+/// Like [`next_frame`], with the bytes after it.
+#[inline(always)]
+pub(crate) fn split_frame(bytes: &[u8], limit: u32) -> Result<Option<(Frame<'_>, &[u8])>, ProtocolError> {
     let Some((header, size)) = frame_size(bytes, limit)? else { return Ok(None) };
-    Ok(bytes.get(header..size).map(|body| Frame { first: bytes[0], body, size }))
+    let Some((packet, rest)) = bytes.split_at_checked(size) else { return Ok(None) };
+    Ok(packet.get(header..).map(|body| (Frame { first: packet[0], body, size }, rest)))
 }
 
 /// The sizes of header and whole packet, once the header is complete.

@@ -92,8 +92,14 @@ impl Received {
     /// Settles this message and all before it.
     pub(super) fn acknowledge_through(&mut self, handle: AckHandle, out: &mut Vec<u8>) -> Option<u64> {
         let at = self.position(handle)?;
-        self.waiting.range_mut(..=at).for_each(|waiting| waiting.is_settled = true);
-        Some(self.send_settled(out))
+        out.reserve(4 * (at + 1));
+        for Waiting { packet_id, size, .. } in self.waiting.drain(..=at) {
+            put_puback(packet_id, out);
+            self.in_use[usize::from(packet_id >> 6)] &= !(1 << (packet_id & 63));
+            self.bytes -= size as usize;
+        }
+        self.first_sequence = self.first_sequence.wrapping_add(at as u32 + 1);
+        Some(at as u64 + 1 + self.send_settled(out))
     }
 
     #[inline]
@@ -106,8 +112,7 @@ impl Received {
     fn send_settled(&mut self, out: &mut Vec<u8>) -> u64 {
         let mut count = 0;
         while let Some(Waiting { packet_id, is_settled: true, size }) = self.waiting.front().copied() {
-            let [high, low] = packet_id.to_be_bytes();
-            out.extend_from_slice(&[PacketType::PubAck.first_byte(), 2, high, low]);
+            put_puback(packet_id, out);
             self.in_use[usize::from(packet_id >> 6)] &= !(1 << (packet_id & 63));
             self.bytes -= size as usize;
             self.waiting.pop_front();
@@ -116,4 +121,10 @@ impl Received {
         }
         count
     }
+}
+
+#[inline]
+fn put_puback(packet_id: u16, out: &mut Vec<u8>) {
+    let [high, low] = packet_id.to_be_bytes();
+    out.extend_from_slice(&[PacketType::PubAck.first_byte(), 2, high, low]);
 }
