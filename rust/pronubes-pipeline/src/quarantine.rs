@@ -14,9 +14,6 @@ use crate::base64;
 use crate::names::Names;
 use crate::settle::Hold;
 
-/// Stands for a source that is not known any more: what a broker refuses comes back with its bytes only.
-pub const NO_SOURCE: u16 = u16::MAX;
-
 /// A message that cannot go on.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault<'a> {

@@ -310,6 +310,12 @@ impl Queue {
         load.segment.records.get(load.head).map(|record| load.segment.item(record))
     }
 
+    /// Whether the message at the front was queued under the present names.
+    #[must_use]
+    pub fn is_front_current(&self) -> bool {
+        self.loads.front().is_some_and(|load| Arc::ptr_eq(&load.segment.names, &self.names))
+    }
+
     /// Who waits for the message at the front.
     pub fn front_hold(&mut self) -> Option<&mut Option<Hold>> {
         let load = self.loads.front_mut()?;

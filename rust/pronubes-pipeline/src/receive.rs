@@ -6,7 +6,7 @@ use pronubes_mqtt::{Event, ProtocolError};
 use crate::floor::SinkKind;
 use crate::notes::Notes;
 use crate::pipeline::{Arrival, Inside, Pipeline, Port, unsigned};
-use crate::quarantine::{Fault, NO_SOURCE};
+use crate::quarantine::Fault;
 use crate::settle::Hold;
 use crate::sink::MqttSink;
 use crate::source::SourceKind;
@@ -55,16 +55,18 @@ impl Pipeline {
         let now_ns = self.now_ns;
         let is_wanted = self.connections[connection as usize].is_wanted;
         let mut control = Control { connection, notes: &mut self.notes, is_wanted };
+        let origin = sink.origin();
         let MqttSink { session, counters, .. } = &mut **sink;
         let (settle, quarantine) = (&mut floor.settle, &mut floor.quarantine);
         session.receive(chunk, unsigned(now_ns), &mut |event| match event {
             Event::Published { token } => MqttSink::published(counters, token, settle),
-            Event::PublishRefused { token, reason, topic, payload } => {
+            Event::PublishRefused { token, label, reason, topic, payload } => {
                 counters.quarantined += 1;
+                let (source, route) = origin(label);
                 let fault = Fault {
                     time_ns: now_ns,
-                    source: NO_SOURCE,
-                    route: None,
+                    source,
+                    route,
                     step: None,
                     reason: Reason::SinkRefused,
                     detail: reason.sentence(),

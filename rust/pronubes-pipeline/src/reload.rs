@@ -40,6 +40,8 @@ pub(crate) struct Carried {
     pub(crate) contracts: BTreeMap<String, ContractReport>,
 }
 
+const RECONFIGURED: &str = "The configuration of this connection has changed.";
+
 /// Slots are 16-bit numbers; a node that was reloaded this often has to be started anew.
 const MAX_SLOTS: usize = 60_000;
 
@@ -187,7 +189,7 @@ impl Pipeline {
         let found =
             self.floor.sinks.iter_mut().position(|sink| sink.is_retired && !sink.is_gone && is_same(sink, plan));
         if let Some(slot) = found {
-            reconfigure(&mut self.floor.sinks[slot], plan);
+            self.keep_sink(slot, plan);
             return slot as u16;
         }
         let slot = self.floor.sinks.len() as u16;
@@ -218,6 +220,22 @@ impl Pipeline {
             is_gone: false,
         });
         slot
+    }
+
+    /// A sink of the same name and kind: another session only when it has to connect in another way. There is never a second session
+    /// beside the old one, which would break the order of topics, and two with one client id throw each other out.
+    fn keep_sink(&mut self, slot: usize, plan: &SinkPlan) {
+        let Self { floor, notes, now_ns, .. } = self;
+        let Floor { sinks, settle, names, .. } = floor;
+        let place = &mut sinks[slot];
+        reconfigure(place, plan);
+        let (SinkKind::Mqtt { sink, connection }, Some(config)) = (&mut place.kind, &plan.session) else { return };
+        if place.mqtt == plan.spec.mqtt {
+            return;
+        }
+        place.mqtt.clone_from(&plan.spec.mqtt);
+        sink.replace_session(Session::new(config.clone()), names, *now_ns, settle);
+        notes.close(*connection, "reconfigured", RECONFIGURED.to_owned(), true);
     }
 
     fn place_source(&mut self, id: SourceId, plan: &SourcePlan) {
@@ -300,8 +318,7 @@ impl Pipeline {
         let connection = *connection;
         **session = Session::new(config.clone());
         self.floor.settle.void(slot as u16);
-        let sentence = "The configuration of this connection has changed.".to_owned();
-        self.notes.close(connection, "reconfigured", sentence, true);
+        self.notes.close(connection, "reconfigured", RECONFIGURED.to_owned(), true);
     }
 
     /// Lets go what a reload left over, once it is empty.
@@ -373,10 +390,10 @@ fn leave(connections: &mut [Connection], notes: &mut Notes, connection: u32) {
     notes.close(connection, "removed", sentence, false);
 }
 
-/// Whether a sink can go on under the new configuration: same name and kind, and for MQTT the same way to connect.
+/// Whether a sink can go on under the new configuration: same name and kind.
 fn is_same(sink: &Sink, plan: &SinkPlan) -> bool {
     let is_kind = match sink.kind {
-        SinkKind::Mqtt { .. } => plan.spec.kind == node::SinkKind::Mqtt && sink.mqtt == plan.spec.mqtt,
+        SinkKind::Mqtt { .. } => plan.spec.kind == node::SinkKind::Mqtt,
         SinkKind::Batch(_) => plan.spec.kind == node::SinkKind::Batch,
         SinkKind::Latest(_) => plan.spec.kind == node::SinkKind::Latest,
     };

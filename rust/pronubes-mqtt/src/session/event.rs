@@ -19,6 +19,8 @@ pub struct Publish<'a> {
     pub retain: bool,
     /// Properties built once with a [`crate::codec::PropertyBuffer`] for [`crate::codec::Place::Publish`]; left out in 3.1.1.
     pub properties: Properties<'a>,
+    /// Whatever the caller wants to hear with [`Event::PublishRefused`]; it says nothing to the broker.
+    pub label: u64,
 }
 
 /// One message from the broker, borrowed from the chunk it came in.
@@ -112,6 +114,8 @@ pub enum Event<'a> {
     PublishRefused {
         /// The token given with it.
         token: u64,
+        /// The label given with it.
+        label: u64,
         /// Why.
         reason: Reason,
         /// Its topic, for whoever keeps what is refused.

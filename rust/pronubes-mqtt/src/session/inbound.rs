@@ -3,7 +3,7 @@
 use super::event::{Event, Incoming};
 use super::opening::message_of;
 use super::{MAXIMUM_PACKET_BEFORE_CONNACK, Session, State};
-use crate::codec::{Ack, Disconnect, Frame, Packet, PacketType, PropertyId, PublishPacket, frame_size, next_frame};
+use crate::codec::{Ack, Disconnect, Frame, Packet, PacketType, PropertyId, PublishPacket, frame_size, split_frame};
 use crate::error::ProtocolError;
 use crate::protocol::{QoS, Sender, Version};
 
@@ -93,19 +93,27 @@ impl Session {
         now: u64,
         handler: &mut impl FnMut(Event<'_>),
     ) -> Result<usize, ProtocolError> {
-        let mut used = 0;
-        while self.is_listening() {
-            let Some(frame) = next_frame(&bytes[used..], self.packet_limit())? else { break };
+        if !self.is_listening() {
+            return Ok(0);
+        }
+        let mut rest = bytes;
+        let mut limit = self.packet_limit();
+        while let Some((frame, after)) = split_frame(rest, limit)? {
+            rest = after;
             if frame.first >> 4 == PacketType::Publish as u8 {
                 self.on_publish(frame, handler)?;
             } else if let (PUBACK, [high, low], State::Connected) = (frame.first, frame.body, self.state) {
                 self.on_plain_puback(u16::from_be_bytes([*high, *low]), handler)?;
             } else {
                 self.on_control(frame, now, handler)?;
+                // Only these packets change the state, and with it the limit.
+                if !self.is_listening() {
+                    break;
+                }
+                limit = self.packet_limit();
             }
-            used += frame.size;
         }
-        Ok(used)
+        Ok(bytes.len() - rest.len())
     }
 
     #[inline]
@@ -113,7 +121,11 @@ impl Session {
         if self.state != State::Connected {
             return Err(ProtocolError::ConnackExpected);
         }
-        let packet = PublishPacket::decode(frame.first, frame.body, self.config.version, Sender::Server)?;
+        let version = self.config.version;
+        let packet = match PublishPacket::decode_plain(frame.first, frame.body, version) {
+            Some(packet) => packet,
+            None => PublishPacket::decode(frame.first, frame.body, version, Sender::Server)?,
+        };
         // Place for topic aliases: resolve here. None was announced, so none may come.
         if packet.properties.has(PropertyId::TopicAlias) {
             return Err(ProtocolError::TopicAliasInvalid);
@@ -204,8 +216,9 @@ impl Session {
         let token = self.inflight.acknowledge(ack.packet_id).ok_or(ProtocolError::UnknownPacketId)?;
         if is_refused {
             self.stats.refused += 1;
-            let (topic, payload) = message_of(packet.as_deref().unwrap_or_default(), self.config.version);
-            handler(Event::PublishRefused { token, reason: ack.reason, topic, payload });
+            let (packet, label) = packet.unwrap_or_default();
+            let (topic, payload) = message_of(&packet, self.config.version);
+            handler(Event::PublishRefused { token, label, reason: ack.reason, topic, payload });
         } else {
             self.stats.confirmed += 1;
             handler(Event::Published { token });

@@ -21,6 +21,7 @@ const RELEASED_KEPT: usize = 16 * 1024;
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     token: u64,
+    label: u64,
     length: u32,
     packet_id: u16,
     /// Acknowledged or refused; kept until everything before it is done too.
@@ -96,11 +97,12 @@ impl Inflight {
 
     /// Keeps a packet that was just written with [`Self::next_id`].
     #[inline]
-    pub(super) fn push(&mut self, packet: &[u8], token: u64) {
+    pub(super) fn push(&mut self, packet: &[u8], token: u64, label: u64) {
         debug_assert!(!self.has_waiting(), "messages that wait use up the quota, so none overtakes them");
         let Some(packet_id) = self.free_ids.pop_front() else { return };
         self.by_id[usize::from(packet_id) - 1] = self.first_number + self.entries.len() as u64;
-        self.entries.push_back(Entry { token, length: packet.len() as u32, packet_id, is_done: false, was_sent: true });
+        let length = packet.len() as u32;
+        self.entries.push_back(Entry { token, label, length, packet_id, is_done: false, was_sent: true });
         self.ring.extend(packet);
         self.sent += 1;
         self.sent_bytes += packet.len();
@@ -112,6 +114,13 @@ impl Inflight {
     /// PUBACK: the message's token, or nothing when that id was not sent on this connection or is acknowledged already.
     #[inline]
     pub(super) fn acknowledge(&mut self, packet_id: u16) -> Option<u64> {
+        if let Some(entry) = self.entries.front().filter(|entry| entry.packet_id == packet_id && !entry.is_done)
+            && self.sent > 0
+        {
+            let Entry { token, length, .. } = *entry;
+            self.acknowledge_first(packet_id, length as usize);
+            return Some(token);
+        }
         let number = *self.by_id.get(usize::from(packet_id).checked_sub(1)?)?;
         let at = usize::try_from(number.checked_sub(self.first_number)?).ok().filter(|at| *at < self.sent)?;
         let token = self.finish(at);
@@ -120,14 +129,50 @@ impl Inflight {
         Some(token)
     }
 
-    /// The packet of an id that [`Self::acknowledge`] would take now. It is searched for: refusals are rare.
-    pub(super) fn packet(&self, packet_id: u16) -> Option<Vec<u8>> {
+    /// PUBACK of the oldest message: brokers answer in order, so nearly always.
+    #[inline]
+    fn acknowledge_first(&mut self, packet_id: u16, length: usize) {
+        self.entries.pop_front();
+        self.by_id[usize::from(packet_id) - 1] = NO_ENTRY;
+        self.free_ids.push_back(packet_id);
+        self.first_number += 1;
+        self.sent -= 1;
+        self.awaited -= 1;
+        self.unacknowledged -= 1;
+        self.unacknowledged_bytes -= length;
+        self.released += length;
+        if self.released > RELEASED_KEPT || self.entries.front().is_none_or(|entry| entry.is_done) {
+            self.drop_done();
+        }
+    }
+
+    /// Packet and label of an id that [`Self::acknowledge`] would take now. It is searched for: refusals are rare.
+    pub(super) fn packet(&self, packet_id: u16) -> Option<(Vec<u8>, u64)> {
         let number = *self.by_id.get(usize::from(packet_id).checked_sub(1)?)?;
         let at = usize::try_from(number.checked_sub(self.first_number)?).ok().filter(|at| *at < self.sent)?;
         let before: usize = self.entries.range(..at).map(|entry| entry.length as usize).sum();
         let mut packet = Vec::new();
         self.copy_out(self.released + before, self.entries[at].length as usize, false, &mut packet);
-        Some(packet)
+        Some((packet, self.entries[at].label))
+    }
+
+    /// Gives everything up that is not acknowledged, in order: token, label and packet.
+    pub(super) fn give_up(&mut self, mut on_message: impl FnMut(u64, u64, &[u8])) {
+        self.disconnected();
+        let mut from = self.released;
+        let mut packet = Vec::new();
+        for at in 0..self.entries.len() {
+            let Entry { label, length, is_done, .. } = self.entries[at];
+            if !is_done {
+                packet.clear();
+                self.copy_out(from, length as usize, false, &mut packet);
+                on_message(self.finish(at), label, &packet);
+            }
+            from += length as usize;
+        }
+        self.first_number += self.entries.len() as u64;
+        self.entries.clear();
+        self.drop_done();
     }
 
     /// Marks an entry as done and frees its id.
@@ -189,7 +234,7 @@ impl Inflight {
         &mut self,
         limits: &Limits,
         out: &mut Vec<u8>,
-        mut refused: impl FnMut(u64, Reason, &[u8]),
+        mut refused: impl FnMut(u64, u64, Reason, &[u8]),
     ) -> u64 {
         let mut count = 0;
         while self.sent < self.entries.len() && self.awaited < self.quota {
@@ -200,7 +245,7 @@ impl Inflight {
                     Some(reason) => {
                         let mut packet = Vec::new();
                         self.copy_out(self.sent_bytes, length, false, &mut packet);
-                        refused(self.finish(self.sent), reason, &packet);
+                        refused(self.finish(self.sent), entry.label, reason, &packet);
                     }
                     None => {
                         self.copy_out(self.sent_bytes, length, entry.was_sent, out);

@@ -22,7 +22,7 @@ pub use config::{ConfigError, Limits, RetainHandling, Secret, SessionConfig, Sub
 pub use event::{Event, Incoming, Publish};
 pub use received::AckHandle;
 
-use crate::codec::{Disconnect, Packet, PacketType, Properties, PublishPacket, text};
+use crate::codec::{Disconnect, Packet, PacketType, Properties, PublishPacket, text, varint};
 use crate::error::{ProtocolError, PublishError};
 use crate::protocol::{QoS, Version};
 use crate::reason::{Carrier, Reason};
@@ -30,6 +30,7 @@ use clock::SteadyClock;
 use config::MAXIMUM_PACKET_BEFORE_CONNACK;
 use inflight::Inflight;
 use keepalive::{Due, KeepAlive};
+use opening::packet_of;
 use received::Received;
 use subscriptions::{Line, Subscriptions};
 
@@ -149,22 +150,36 @@ impl Session {
     ///
     /// # Errors
     /// `full` and `not_connected`: try the same message later. All others: this broker will never take it.
-    #[inline]
     pub fn publish(&mut self, message: Publish<'_>, token: u64) -> Result<(), PublishError> {
         if self.state != State::Connected {
             return Err(PublishError::NotConnected);
         }
-        let Publish { topic, payload, qos, retain, properties } = message;
+        text::check_topic(message.topic).map_err(|_| PublishError::InvalidTopic)?;
+        self.publish_valid(message, token)
+    }
+
+    /// Like [`Self::publish`], for a topic that the caller knows to be a valid topic name (up to its length): it is not judged again.
+    ///
+    /// # Errors
+    /// Those of [`Self::publish`], but `invalid_topic`.
+    #[inline]
+    pub fn publish_valid(&mut self, message: Publish<'_>, token: u64) -> Result<(), PublishError> {
+        debug_assert!(text::check_topic(message.topic).is_ok(), "the caller knows the topic to be valid");
+        if self.state != State::Connected {
+            return Err(PublishError::NotConnected);
+        }
+        let Publish { topic, payload, qos, retain, properties, label } = message;
         if qos > self.limits.maximum_qos {
             return Err(PublishError::QosNotSupported); // QoS 2 ends here too: `limits` never allow it
         }
         if retain && !self.limits.retain_available {
             return Err(PublishError::RetainNotSupported);
         }
-        text::check_topic(topic).map_err(|_| PublishError::InvalidTopic)?;
         let packet_id = if qos == QoS::AtMostOnce { 0 } else { self.inflight.next_id().ok_or(PublishError::Full)? };
         let packet = PublishPacket { topic, payload, properties, packet_id, qos, retain, dup: false };
-        let size = packet.size(self.config.version).ok_or(PublishError::TooLarge)?;
+        let version = self.config.version;
+        let body = packet.body_size(version).ok_or(PublishError::TooLarge)?;
+        let size = 1 + varint::len(body) + body as usize;
         if size > self.limits.maximum_packet_size as usize
             || (qos != QoS::AtMostOnce && size > self.config.max_inflight_bytes)
         {
@@ -174,12 +189,23 @@ impl Session {
             return Err(PublishError::Full);
         }
         let start = self.output.len();
-        packet.encode(self.config.version, &mut self.output);
+        packet.write(body, version, &mut self.output);
         if qos != QoS::AtMostOnce {
-            self.inflight.push(&self.output[start..], token);
+            self.inflight.push(&self.output[start..], token, label);
         }
         self.stats.published += 1;
         Ok(())
+    }
+
+    /// Gives up what is in flight, in order, so that another session can send it: token, label and the message. They come back with
+    /// no event; whatever this session's broker still says about them is of no use. For a session that is to be dropped.
+    pub fn give_up(&mut self, mut on_message: impl FnMut(u64, Publish<'_>)) {
+        let version = self.config.version;
+        self.inflight.give_up(|token, label, packet| {
+            if let Some(PublishPacket { topic, payload, qos, retain, properties, .. }) = packet_of(packet, version) {
+                on_message(token, Publish { topic, payload, qos, retain, properties, label });
+            }
+        });
     }
 
     /// True when a small QoS 1 message would be taken now.

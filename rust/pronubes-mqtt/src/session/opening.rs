@@ -101,20 +101,25 @@ impl Session {
     pub(super) fn send_waiting(&mut self, handler: &mut impl FnMut(Event<'_>)) {
         let mut refused = 0;
         let version = self.config.version;
-        self.stats.sent_again += self.inflight.send_waiting(&self.limits, &mut self.output, |token, reason, packet| {
-            refused += 1;
-            let (topic, payload) = message_of(packet, version);
-            handler(Event::PublishRefused { token, reason, topic, payload });
-        });
+        self.stats.sent_again +=
+            self.inflight.send_waiting(&self.limits, &mut self.output, |token, label, reason, packet| {
+                refused += 1;
+                let (topic, payload) = message_of(packet, version);
+                handler(Event::PublishRefused { token, label, reason, topic, payload });
+            });
         self.stats.refused += refused;
     }
 }
 
+/// A packet that this client encoded.
+pub(super) fn packet_of(packet: &[u8], version: Version) -> Option<PublishPacket<'_>> {
+    let frame = next_frame(packet, u32::MAX).ok().flatten()?;
+    PublishPacket::decode(frame.first, frame.body, version, Sender::Client).ok()
+}
+
 /// Topic and payload of a packet that this client encoded.
 pub(super) fn message_of(packet: &[u8], version: Version) -> (&[u8], &[u8]) {
-    let frame = next_frame(packet, u32::MAX).ok().flatten();
-    let publish = frame.and_then(|frame| PublishPacket::decode(frame.first, frame.body, version, Sender::Client).ok());
-    publish.map_or((&[], &[]), |publish| (publish.topic, publish.payload))
+    packet_of(packet, version).map_or((&[], &[]), |publish| (publish.topic, publish.payload))
 }
 
 fn refused<'a>(connack: &ConnAck<'a>) -> Event<'a> {

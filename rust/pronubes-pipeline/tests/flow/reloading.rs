@@ -78,6 +78,57 @@ fn another_address_or_name_of_a_source_makes_a_new_session() {
     assert_eq!(world.broker("in").acknowledged, ["1"]);
 }
 
+#[test]
+fn a_sink_that_connects_in_another_way_keeps_the_order_and_loses_nothing() {
+    let node = json!({"sources": [mqtt_source("in", 1)], "sinks": [mqtt_sink("uns", 1)]});
+    let mut world = World::new(&one_route(&["in"], &["uns"]), &node);
+    let uns = world.number("uns");
+    world.broker("uns").confirms = false;
+    for payload in ["1", "2"] {
+        world.broker("in").deliver("raw/a", payload, 1);
+    }
+    world.settle();
+    world.broker("uns").confirm(1);
+    world.settle();
+    world.take_notes();
+    let mut changed = node.clone();
+    changed["sinks"][0]["mqtt"]["username"] = json!("somebody");
+    changed["sinks"][0]["mqtt"]["protocol"] = json!(5);
+    changed["sinks"][0]["mqtt"]["max_inflight"] = json!(2);
+    swap(&mut world, &one_route(&["in"], &["uns"]), &changed);
+    let closes = world.take_notes().closes;
+    assert_eq!(closes.iter().map(|close| (close.connection, close.reconnect)).collect::<Vec<_>>(), [(uns, true)]);
+    for payload in ["3", "4", "5"] {
+        world.broker("in").deliver("raw/a", payload, 1);
+    }
+    world.settle();
+    world.broker("uns").confirms = true;
+    world.broker("uns").confirm(9);
+    world.settle();
+    let seen: Vec<String> = world.broker("uns").seen.iter().map(|seen| seen.payload.clone()).collect();
+    assert_eq!(seen, ["1", "2", "2", "3", "4", "5"], "what was in flight goes first, and nothing overtakes it");
+    assert_eq!(world.broker("in").acknowledged, ["1", "2", "3", "4", "5"]);
+    assert_eq!((world.sink("uns", "emitted"), world.sink("uns", "delivered")), (5, 5));
+    assert_eq!(world.number("uns"), uns, "there was never a second session");
+    assert!(world.pipeline.drained());
+}
+
+#[test]
+fn a_refusal_after_a_reload_names_no_route_of_the_new_plan() {
+    let node = json!({"sources": [mqtt_source("in", 1)], "sinks": [mqtt_sink("uns", 1)]});
+    let mut world = World::new(&one_route(&["in"], &["uns"]), &node);
+    world.broker("uns").confirms = false;
+    world.broker("uns").refuses.push("bad".to_owned());
+    world.broker("in").deliver("raw/a", "bad", 1);
+    world.settle();
+    swap(&mut world, &one_route(&["in"], &["uns"]), &node);
+    world.broker("uns").confirm(1);
+    world.settle();
+    let (_, batch) = world.pipeline.take_quarantine().expect("a record waits");
+    let line: Value = serde_json::from_slice(&batch.ndjson()).expect("one JSON line");
+    assert_eq!((&line["source"], &line["route"]), (&json!("in"), &Value::Null));
+}
+
 fn hooked(version: &str) -> Value {
     json!({"sources": ["in"], "sinks": ["uns"], "hooks": ["plant:hook"], "routes": [
         {"name": "all", "filter": "raw/{rest#}", "topic": format!("{version}/{{rest}}"), "to": [{"sink": "uns"}],

@@ -1,0 +1,44 @@
+//! Sinks: where messages end up. Three kinds, one ledger.
+//!
+//! * [`MqttSink`]: a session; what the window or the transport does not take now waits in its queue.
+//! * [`BatchSink`]: a queue from which Python takes batches and confirms them, one at a time, so that order holds.
+//! * [`LatestSink`]: the newest value per topic; takes everything at once.
+//!
+//! A message that a sink will never take comes back as a [`Refusal`]; the pipeline puts it into the quarantine.
+
+mod batch;
+mod latest;
+mod mqtt;
+
+pub use batch::{BatchSink, ConfirmError};
+pub use latest::LatestSink;
+pub use mqtt::MqttSink;
+
+use pronubes_core::Reason;
+use serde::Serialize;
+
+use crate::settle::Hold;
+
+/// A sink's ledger: emitted = delivered + dropped + quarantined + buffered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SinkCounters {
+    /// Messages that routes sent here.
+    pub emitted: u64,
+    /// Messages that the other side has.
+    pub delivered: u64,
+    /// Messages lost by a policy, counted.
+    pub dropped: u64,
+    /// Messages that the other side refused for good.
+    pub quarantined: u64,
+}
+
+/// A message that a sink will never take.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// The sink's own words.
+    pub detail: &'static str,
+    /// Who waits for it.
+    pub hold: Option<Hold>,
+}
