@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "explain": "Show what a configuration does with a topic and payload, step by step.",
     "top": "Watch rates, queues and ledgers of a running node.",
     "tap": "Watch messages as they leave the routes of a running node.",
+    "discover": "Draft a configuration from the traffic of a broker.",
     "bench": "Measure the router on this machine.",
     "demo": "Run a simulated bottling line with broker, router, SQL and a live page.",
     "init": "Write a configuration that runs.",

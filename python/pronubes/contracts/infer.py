@@ -143,6 +143,19 @@ class Learner:
                 self._objects[f"{path}."] += 1
                 self._observe_object(f"{path}.", member, time_ns, is_good=is_good, depth=depth + 1)
 
+    def take(self, other: Learner) -> None:
+        """Take over what another has learned."""
+        self.unreadable += other.unreadable
+        self._good += other._good
+        self._objects += other._objects
+        self._is_full |= other._is_full
+        _add(self._scalar, other._scalar)
+        for path, seen in other._fields.items():
+            if path in self._fields or len(self._fields) < MAX_FIELDS:
+                _add(self._fields.setdefault(path, _Seen()), seen)
+            else:
+                self._is_full = True
+
     def fields(self) -> Iterator[DraftField]:
         """Give the fields of the draft, in the order in which they were first seen."""
         if self.is_scalar:
@@ -172,6 +185,22 @@ class Learner:
 
     def _siblings(self, parent: str) -> list[str]:
         return [path for path in self._fields if path.startswith(parent) and path == parent + _last(path)]
+
+
+def _add(seen: _Seen, other: _Seen) -> None:
+    seen.count += other.count
+    seen.nulls += other.nulls
+    seen.nulls_when_good += other.nulls_when_good
+    seen.values_when_bad += other.values_when_bad
+    seen.kinds += other.kinds
+    seen.low, seen.high = min(seen.low, other.low), max(seen.high, other.high)
+    seen.latest_lead_ns = max(seen.latest_lead_ns, other.latest_lead_ns)
+    seen.times = {unit: count + other.times[unit] for unit, count in seen.times.items()}
+    if seen.choices is not None and other.choices is not None:
+        choices = Counter(seen.choices) + Counter(other.choices)
+        seen.choices = dict(choices) if len(choices) <= MAX_DISTINCT else None
+    else:
+        seen.choices = None
 
 
 def _segment(key: str) -> str:
@@ -264,7 +293,7 @@ def _draft(path: str, seen: _Seen, messages: int, *, unit: str | None, has_quali
             rules["not_after"] = "5s"
     elif rules["type"] in {"integer", "number"}:
         rules |= _range(seen, is_integer=rules["type"] == "integer")
-    elif rules["type"] == "string" and _last(path).lower() not in _UNIT_NAMES and (choices := _choices(seen)):
+    elif rules["type"] == "string" and _last(path).lower() not in _UNIT_NAMES and not _is_quality(seen) and (choices := _choices(seen)):
         rules["enum"] = choices
     if seen.nulls:
         # `when_bad` also refuses a value beside a bad quality: only a field that was null each time may say so.
