@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pronubes.contracts.units import known, of_alias
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -90,6 +92,11 @@ class Learner:
     def is_scalar(self) -> bool:
         """Whether payloads are bare values."""
         return self._scalar.count > 0 and not self._fields
+
+    @property
+    def is_contract(self) -> bool:
+        """Whether there is something that a contract can say: fields, or bare values only."""
+        return not self.is_mixed and bool(self._fields or self._scalar.count)
 
     @property
     def is_mixed(self) -> bool:
@@ -285,7 +292,7 @@ def _draft(path: str, seen: _Seen, messages: int, *, unit: str | None, has_quali
         kinds = {"number"}
     rules: dict[str, Any] = {"type": next(iter(kinds)) if len(kinds) == 1 else "any"}  # Any: scalars and lists of YAML
     time = _time(path, seen)
-    if unit is not None and time is None:
+    if unit is not None and time is None and known(unit) is not None:
         rules["unit"] = unit
     if time is not None:
         rules["time"] = time
@@ -301,7 +308,11 @@ def _draft(path: str, seen: _Seen, messages: int, *, unit: str | None, has_quali
         rules["null"] = "when_bad" if is_told_by_quality else "allowed"
     if seen.count < messages:
         rules["optional"] = True
-    return DraftField(path, rules, _told(seen, messages, rules))
+    told = _told(seen, messages, rules)
+    if unit is not None and time is None and "unit" not in rules:
+        meant = of_alias(unit)
+        told = "; ".join(filter(None, [told, f"its unit is called {unit}" + (f": {meant.code}?" if meant is not None else "")]))
+    return DraftField(path, rules, told)
 
 
 def _range(seen: _Seen, *, is_integer: bool) -> dict[str, Any]:  # Any: numbers

@@ -43,7 +43,7 @@ class _Route:
 
     @property
     def has_contract(self) -> bool:
-        return not self.kind.is_opaque and not self.kind.learner.is_mixed
+        return self.kind.learner.is_contract
 
 
 def draft_files(survey: Survey, *, url: str | None, recording: str, topics: str, seen_in: str) -> list[File]:

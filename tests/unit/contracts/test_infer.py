@@ -74,6 +74,12 @@ def test_the_unit_that_a_payload_names_goes_to_its_value():
     assert "unit" not in rules([{"value": 1, "unit": "Cel"}, {"value": 1, "unit": "bar"}])["value"]
 
 
+def test_a_unit_that_is_no_ucum_code_is_told_and_not_taken_over():
+    (value, _) = learned([{"value": 20.5, "unit": "°C"}]).fields()
+    assert "unit" not in value.rules
+    assert value.seen.endswith("its unit is called °C: Cel?")
+
+
 def test_nulls_that_go_with_bad_quality_are_told_by_it():
     payloads = [{"value": 1, "quality": "GOOD"}, {"value": None, "quality": "BAD"}]
     learner = learned(payloads)

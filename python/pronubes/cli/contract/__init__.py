@@ -11,6 +11,8 @@ __all__ = ["VERBS", "configure", "run"]
 VERBS: dict[str, str] = {
     "list": "List the contracts with state, owner and lock.",
     "show": "Show one version: its fields, units and rules.",
+    "infer": "Draft a contract from live traffic or a recording.",
+    "check": "Judge live traffic or a recording by a version.",
     "lock": "Lock versions that are in use: they must not change any more.",
     "diff": "Say what differs between two versions, files or folders, and whom it breaks.",
     "export": "Print a version as JSON Schema.",
