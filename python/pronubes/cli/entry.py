@@ -103,7 +103,7 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _unknown(command: str) -> int:
-    from pronubes.config.suggest import did_you_mean
+    from pronubes.suggest import did_you_mean
 
     hint = did_you_mean(command, COMMANDS) or f"Commands: {', '.join(COMMANDS)}."
     sys.stderr.write(f"pronubes: There is no command `{command}`. {hint}\n")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 from pronubes.config.findings import Finding, Path
 from pronubes.config.model import Configuration, Route
 from pronubes.config.places import Places
-from pronubes.config.suggest import did_you_mean
 from pronubes.diagnostics import Diagnostic
 from pronubes.errors import ConfigurationError
+from pronubes.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from pronubes.contracts.folder import ContractFile, Contracts

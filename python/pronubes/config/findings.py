@@ -15,10 +15,10 @@ from pydantic import BaseModel, ValidationError
 
 from pronubes.config.descriptions import descriptions
 from pronubes.config.model import Configuration, Sink, Source
-from pronubes.config.suggest import did_you_mean
 from pronubes.connectors import registry
 from pronubes.connectors.values import Secret
 from pronubes.errors import UnknownConnector
+from pronubes.suggest import did_you_mean
 
 __all__ = ["Finding", "findings", "text_of_path"]
 

@@ -190,7 +190,7 @@ def _copy(value: Any, path: tuple[str | int, ...], variables: Mapping[str, Value
 
 
 def _variable_finding(problem: VariableProblem, path: tuple[str | int, ...], variables: Mapping[str, Value]) -> Finding:
-    from pronubes.config.suggest import did_you_mean
+    from pronubes.suggest import did_you_mean
 
     expected = ", ".join(f"`{name}`" for name in variables) or "a name under `vars`; there is none yet"
     if problem.name.startswith(("env:", "file:")):

@@ -225,7 +225,7 @@ def _typed(kind: registry.Kind, value: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _unknown_type(kind: registry.Kind, name: str) -> Exception:
-    from pronubes.config.suggest import did_you_mean
+    from pronubes.suggest import did_you_mean
 
     other: registry.Kind = "sink" if kind == "source" else "source"
     hint = did_you_mean(name, registry.names(kind))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pronubes.config.findings import Finding
 from pronubes.config.model import Configuration
-from pronubes.config.suggest import did_you_mean
+from pronubes.suggest import did_you_mean
 
 __all__ = ["unresolved"]
 

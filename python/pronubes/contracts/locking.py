@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pronubes.config.suggest import did_you_mean
 from pronubes.contracts.folder import Contracts
 from pronubes.contracts.lock import LOCK_NAME, Lock, Locked, write_lock
 from pronubes.contracts.meaning import digest, text_digest
 from pronubes.contracts.verify import verify
 from pronubes.errors import ConfigurationError
+from pronubes.suggest import did_you_mean
 
 __all__ = ["lock"]
 

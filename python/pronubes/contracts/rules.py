@@ -48,7 +48,7 @@ def problems(contract: Contract) -> Iterator[Finding]:
     yield from _members_of_arrays(contract)
     quality = contract.quality
     if quality is not None and contract.payload and quality.field not in contract.payload:
-        from pronubes.config.suggest import did_you_mean
+        from pronubes.suggest import did_you_mean
 
         hint = did_you_mean(quality.field, contract.payload) or f"Add it to `payload`: `{quality.field}: {{type: string, optional: true}}`."
         message = f"The contract has no field `{quality.field}`."

@@ -168,7 +168,7 @@ def _worked_out(code: str) -> Unit:
 
 
 def _nearest(code: str) -> str | None:
-    from pronubes.config.suggest import did_you_mean
+    from pronubes.suggest import did_you_mean
 
     meant = of_alias(code)
     if meant is not None:

@@ -11,9 +11,9 @@ import openpyxl
 import pytest
 
 from pronubes.config.load import load
-from pronubes.config.templates.parameters import Writing
-from pronubes.config.templates.tables import Table, TableProblem, read_table
 from pronubes.errors import ConfigurationError
+from pronubes.tables.reader import Table, TableProblem, read_table
+from pronubes.tables.writing import Writing
 
 HALL = """\
 version: 1

@@ -43,7 +43,7 @@ def file_of(name: str, arguments: argparse.Namespace) -> ContractFile:
         return read_contract(name)
     contracts = Contracts(Path(folder_of(arguments)))
     if name not in contracts:
-        from pronubes.config.suggest import did_you_mean
+        from pronubes.suggest import did_you_mean
 
         hint = did_you_mean(name, list(contracts.ids())) or ""
         raise LookupError(f"`{name}` is no file, and no version in `{contracts.name}`. {hint}".rstrip())

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     name, _, version = arguments.id.partition("@")
     id_ = arguments.id if version else f"{name}@{max(contracts.versions.get(name, (0,)))}"
     if id_ not in contracts:
-        from pronubes.config.suggest import did_you_mean
+        from pronubes.suggest import did_you_mean
 
         hint = did_you_mean(id_, list(contracts.ids())) or "`pronubes contract list` lists them."
         sys.stderr.write(f"There is no contract `{arguments.id}` in `{contracts.name}`. {hint}\n")

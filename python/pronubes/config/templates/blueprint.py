@@ -206,7 +206,7 @@ class Blueprint:
         try:
             return replacement(match, self.variables)
         except VariableProblem as problem:
-            from pronubes.config.suggest import did_you_mean
+            from pronubes.suggest import did_you_mean
 
             known = list(dict.fromkeys([*self.parameters, *self.variables]))
             is_name = not problem.name.startswith(("env:", "file:")) and match["name"] is not None

@@ -15,7 +15,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from pronubes.config.findings import Finding
-from pronubes.config.suggest import did_you_mean
 from pronubes.config.templates.blueprint import Blueprint, Build, Fault, Row
 from pronubes.config.templates.model import Instance, Template
 from pronubes.config.templates.origins import KINDS, Made, Origins
@@ -23,6 +22,7 @@ from pronubes.config.templates.parameters import Value
 from pronubes.config.templates.rows import Machines, read_machines
 from pronubes.connectors.options import StrictModel
 from pronubes.diagnostics import Diagnostic
+from pronubes.suggest import did_you_mean
 
 __all__ = ["Expansion", "expand", "outside_of_templates"]
 

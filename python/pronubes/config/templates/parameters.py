@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from enum import Enum
 from typing import Literal, Protocol, get_args
 
 from pronubes.config.scalars import ScalarProblem, resolve
 from pronubes.connectors.values import is_duration, is_reference
+from pronubes.tables.writing import Writing
 
-__all__ = ["PARAMETER_TYPES", "ParameterType", "Rules", "Value", "ValueProblem", "Writing", "as_text", "read"]
+__all__ = ["PARAMETER_TYPES", "ParameterType", "Rules", "Value", "ValueProblem", "as_text", "read"]
 
 Value = str | int | float | bool
 ParameterType = Literal["name", "topic", "text", "number", "integer", "boolean", "duration", "secret"]
@@ -35,19 +35,6 @@ _EXPECTED: dict[str, str] = {
     "duration": "a duration: `250ms`, `5s`, `2m`, `24h`, `7d`",
     "secret": "a reference to a secret: `${env:NAME}` or `${file:PATH}`",
 }
-
-
-class Writing(Enum):
-    """How a value was written."""
-
-    YAML = "yaml"
-    """It has a type."""
-    CELL = "cell"
-    """It has a type, but a spreadsheet takes `7` for a number where a name is meant."""
-    TEXT = "text"
-    """It is a text of a table with decimal points."""
-    COMMA_TEXT = "comma_text"
-    """It is a text of a table that is not separated by commas: programs that write these write decimal commas."""
 
 
 class Rules(Protocol):

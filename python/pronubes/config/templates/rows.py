@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from pronubes.config.findings import Finding
-from pronubes.config.suggest import did_you_mean
 from pronubes.config.templates.blueprint import Row, texts_of
 from pronubes.config.templates.model import Instance, Parameter, Template
-from pronubes.config.templates.parameters import Value, ValueProblem, Writing, as_text, read
-from pronubes.config.templates.tables import Table, TableProblem, read_table
+from pronubes.config.templates.parameters import Value, ValueProblem, as_text, read
 from pronubes.connectors.values import Secret
 from pronubes.diagnostics import Diagnostic, Position
+from pronubes.suggest import did_you_mean
+from pronubes.tables.reader import Table, TableProblem, read_table
+from pronubes.tables.writing import Writing
 
 __all__ = ["Machines", "read_machines"]
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pronubes.config.templates.parameters import Writing
 from pronubes.diagnostics import Position
+from pronubes.tables.writing import Writing
 
 __all__ = ["MAX_ROWS", "TABLE_BYTES", "Table", "TableProblem", "read_table", "rows_of"]
 
@@ -111,7 +111,7 @@ def read_table(path: Path, file: str, sheet: str | None = None) -> Table:
         message = f"The table cannot be read: {(error.strerror or str(error)).lower()}."
         raise TableProblem(message, hint="A relative path counts from the configuration file.") from error
     if content.startswith(b"PK\x03\x04"):
-        from pronubes.config.templates.workbook import read_workbook
+        from pronubes.tables.workbook import read_workbook
 
         return read_workbook(content, file, sheet)
     if sheet is not None:
@@ -136,7 +136,7 @@ def _read_csv(text: str, file: str) -> Table:
     records = _records(reader, skipped)
     head, names = next(records, (0, []))
     if not head:
-        raise TableProblem("The table is empty.", expected="a first row that names the parameters, and a row for each machine")
+        raise TableProblem("The table is empty.", expected="a first row that names the columns, and rows below it")
     rows = rows_of(records)
     writing = Writing.TEXT if separator == "," else Writing.COMMA_TEXT
     return Table(file, [name.strip() for name in names], head, rows, writing, text, separator)
@@ -155,7 +155,7 @@ def rows_of(records: Iterator[tuple[int, Sequence[object]]]) -> list[tuple[int, 
             raise TableProblem(f"The table has more than {MAX_ROWS:,} rows.", line=record[0], hint=hint)
         rows.append(record)
     if not rows:
-        raise TableProblem("The table has no row.", expected="a row for each machine below the names of the parameters")
+        raise TableProblem("The table has no row.", expected="a row below the names of the columns")
     return rows
 
 

@@ -1,24 +1,27 @@
 """Tables in XLSX files, by openpyxl where it is installed (`pip install pronubes[xlsx]`).
 
 Only values are read: of a formula the result that the spreadsheet program stored. The file is streamed, and refused when it would unpack to more
-than a table may be.
+than a table may be. Texts are read by the rule of ECMA-376 Part 1, 22.9.2.19 (ST_Xstring), which openpyxl leaves to its callers: `_x002B_` in the
+file is `+` in the cell.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pronubes.config.templates.parameters import Writing
-from pronubes.config.templates.tables import Table, TableProblem, rows_of
+from pronubes.tables.reader import Table, TableProblem, rows_of
+from pronubes.tables.writing import Writing
 
 __all__ = ["read_workbook"]
 
 _UNPACKED_BYTES = 128 * 2**20
 _MOST_COLUMNS = 1000
+_ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 def read_workbook(content: bytes, file: str, sheet: str | None) -> Table:
@@ -64,7 +67,7 @@ def _unreadable(problem: str) -> TableProblem:
 
 
 def _read_sheet(workbook: Any, file: str, sheet: str | None) -> Table:  # Any: openpyxl has no types of its own
-    from pronubes.config.suggest import did_you_mean
+    from pronubes.suggest import did_you_mean
 
     names = [worksheet.title for worksheet in workbook.worksheets]
     if not names or (sheet is not None and sheet not in names):
@@ -76,7 +79,7 @@ def _read_sheet(workbook: Any, file: str, sheet: str | None) -> Table:  # Any: o
     records = _records(worksheet)
     head, cells = next(records, (0, ()))
     if not head:
-        raise TableProblem("The sheet is empty.", expected="a first row that names the parameters, and a row for each machine")
+        raise TableProblem("The sheet is empty.", expected="a first row that names the columns, and rows below it")
     columns = [str(cell).strip() if cell is not None else "" for cell in cells]
     return Table(f"{file}[{worksheet.title}]", columns, head, rows_of(records), Writing.CELL)
 
@@ -105,4 +108,6 @@ def _value(cell: Any) -> object:  # Any: as above
     value = cell.value
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    return value if isinstance(value, str | bool | int | float) and cell.data_type != "e" else _Odd(value)
+    if isinstance(value, str) and cell.data_type != "e":
+        return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), value) if "_x" in value else value
+    return value if isinstance(value, bool | int | float) and cell.data_type != "e" else _Odd(value)
