@@ -340,3 +340,46 @@ fn explain_names_branch_owner_and_judgement() {
     let detail = "level `signal` of `acme/s/t 1`: found `t 1`, expected `[A-Za-z0-9_.-]+`";
     assert_eq!(quarantine, Some(("name_illegal", detail)));
 }
+
+#[test]
+fn names_that_can_never_be_right_are_told_at_load() {
+    let levels =
+        [level("enterprise", "one", PATTERN), level("site", "one", "[a-z]+"), level("cell", "optional", PATTERN)];
+    let spec = json!({
+        "sources": ["plant", "boiler"], "sinks": ["k"],
+        "namespace": {"levels": levels, "branches": [
+            {"filter": "acme", "publish": ["source:boiler", "deep", "shallow", "case", "one", "two", "open", "same"]},
+            {"filter": "raw", "publish": ["kept"], "free": true}]},
+        "routes": [
+            {"name": "deep", "filter": "raw/{x}", "topic": "acme/a/b/{x}", "to": [{"sink": "k"}]},
+            {"name": "shallow", "filter": "raw/{x}", "topic": "acme", "to": [{"sink": "k"}]},
+            {"name": "case", "filter": "raw/{x}", "topic": "acme/Bonn/{x}", "to": [{"sink": "k"}]},
+            {"name": "open", "filter": "raw/{x#}", "topic": "acme/a/b/{x}", "to": [{"sink": "k"}]},
+            {"name": "kept", "filter": "raw/#", "to": [{"sink": "k"}]},
+            {"name": "denied", "from": ["plant"], "filter": "raw/{x}", "topic": "acme/{x}", "to": [{"sink": "k"}]},
+            {"name": "by_source", "from": ["boiler"], "filter": "raw/{x}", "topic": "acme/{x}", "to": [{"sink": "k"}]},
+            {"name": "uncovered", "filter": "raw/{x}", "to": [{"sink": "k", "topic": "acne/{x}"}]},
+            {"name": "one", "filter": "raw/1", "topic": "acme/a/t", "to": [{"sink": "k"}]},
+            {"name": "two", "filter": "raw/2", "topic": "acme/a/t", "to": [{"sink": "k"}]},
+            {"name": "same", "filter": "raw/1", "topic": "acme/a/t", "to": [{"sink": "k"}]}]});
+    let spec: RouterSpec = serde_json::from_value(spec).unwrap();
+    let errors = Plan::compile(&spec).unwrap_err();
+    let told: Vec<(String, &str)> = errors
+        .iter()
+        .map(|error| {
+            let path = error.path_text();
+            let route = &spec.routes[path.split('/').nth(1).unwrap().parse::<usize>().unwrap()].name;
+            (path.replacen(path.split('/').nth(1).unwrap(), route, 1), error.message.split(' ').next().unwrap())
+        })
+        .collect();
+    let wanted = [
+        ("routes/deep/topic", "No"),
+        ("routes/shallow/topic", "No"),
+        ("routes/case/topic", "The"),
+        ("routes/open/topic", "No"),
+        ("routes/denied/topic", "No"),
+        ("routes/uncovered/to/0/topic", "No"),
+        ("routes/two/topic", "Route"),
+    ];
+    assert_eq!(told, wanted.map(|(path, first)| (path.to_owned(), first)));
+}

@@ -44,6 +44,7 @@ impl Namespace {
             levels: Levels::new(levels),
             branches: branches.into(),
             matcher: Matcher::new((0..).map(RouteId).zip(&filters)).with_max_levels(usize::from(u16::MAX)),
+            filters: filters.into(),
             is_escaping: spec.illegal == IllegalNames::Escape,
             has_several_publishers: spec.several_publishers,
         })

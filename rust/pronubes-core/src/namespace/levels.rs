@@ -84,6 +84,11 @@ impl Levels {
         }))
     }
 
+    /// Whether names of so many levels, or of more, are possible.
+    pub(super) fn can_begin(&self, count: usize) -> bool {
+        self.takes_many || count <= self.required + self.optional
+    }
+
     /// How many levels a name has, as a text.
     pub(super) fn expected(&self) -> String {
         let names: Vec<String> = self.levels.iter().map(Level::to_string).collect();

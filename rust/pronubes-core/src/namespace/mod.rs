@@ -5,6 +5,7 @@
 //! branch whose filter begins with the most literal levels counts; of several such, each counts. What no branch covers is
 //! denied. It refuses to repair: an illegal name is refused, or escaped so that it can be read back, never changed for good.
 
+mod check;
 mod compile;
 mod escape;
 mod levels;
@@ -14,6 +15,7 @@ pub use escape::unescape;
 use std::fmt;
 
 use crate::matcher::{Hits, Matcher, RouteId};
+use crate::topic::RouteFilter;
 use crate::{Reason, SourceId};
 
 use levels::Levels;
@@ -79,7 +81,9 @@ fn is_never_legal(character: char) -> bool {
 pub struct Namespace {
     levels: Levels,
     branches: Box<[Branch]>,
-    /// Of the filters of the branches; the ids are those of branches.
+    /// Of the branches, each with all below.
+    filters: Box<[RouteFilter]>,
+    /// Of these filters; the ids are those of branches.
     matcher: Matcher,
     is_escaping: bool,
     has_several_publishers: bool,

@@ -29,6 +29,9 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
         errors.0.extend(found);
         None
     });
+    if let Some(namespace) = &namespace {
+        errors.0.extend(namespace.check_routes(spec));
+    }
     let (groups, source_groups) = group_sources(spec, &routes, namespace.as_ref(), &mut errors);
     let scans: Result<Vec<ScanPlan>, _> = scans.builders.into_iter().map(ScanPlan::new).collect();
     if let Err(error) = &scans {
