@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from pronubes import _core, transforms
 from pronubes.cli.exit_codes import ExitCode
-from pronubes.config import limits, model
+from pronubes.config import limits, model, namespace
 from pronubes.config.descriptions import describe
 from pronubes.config.templates import model as templates
 from pronubes.config.templates import tables
@@ -54,6 +54,12 @@ def configuration_page() -> str:
         _table(templates.Parameter),
         f"## `instances`\n\nA list of these, in order. A table has at most {tables.MAX_ROWS:,} rows.\n",
         _table(templates.Instance),
+        "## `namespace`\n\nSee [namespace and catalogue](namespace.md).\n",
+        _table(namespace.Namespace),
+        "### `branches`\n\nA mapping of filters to these.\n",
+        _table(namespace.Branch),
+        "## `catalog`\n",
+        _table(namespace.Catalog),
     ]
     return "\n".join(parts)
 

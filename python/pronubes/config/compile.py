@@ -18,6 +18,7 @@ from pronubes.config.column_types import agreed, column_types
 from pronubes.config.findings import Finding, Path
 from pronubes.config.load import Loaded, in_order
 from pronubes.config.model import Route, Sink, Source
+from pronubes.config.namespace import catalog_spec, namespace_spec, path_in_file
 from pronubes.connectors.mqtt_options import MqttOptions, MqttSinkOptions, MqttSourceOptions
 from pronubes.connectors.options import BatchSinkOptions, ViewSinkOptions
 from pronubes.connectors.values import Secret
@@ -71,6 +72,10 @@ def compile_router(loaded: Loaded) -> Compiled:
     if loaded.contracts.files:
         spec["contracts"] = loaded.contracts.specifications()
     spec["hooks"] = [name for name, _ in hooks]
+    if configuration.namespace is not None:
+        spec["namespace"] = namespace_spec(configuration.namespace, configuration.routes.keys(), configuration.sources.keys())
+    if configuration.catalog is not None:
+        spec["catalog"] = catalog_spec(configuration.catalog)
     return Compiled(loaded, orjson.dumps(spec), tuple(hooks), _column_types(loaded, hooks))
 
 
@@ -157,12 +162,25 @@ def _in_contract(loaded: Loaded, error: SpecError) -> Diagnostic:
 
 def _finding(loaded: Loaded, error: SpecError, spec: Any) -> Finding:
     parts, value = _parts(error.path, spec)
-    path = _path_in_file(parts, spec)
+    path, at_key = _path_in_file(parts, spec), False
+    if parts[:1] == ("namespace",):
+        namespace = loaded.configuration.namespace
+        path, at_key = path_in_file(parts, spec, namespace.naming if namespace else ())
     offset, length = error.offset, error.length
-    if offset is not None and isinstance(value, str):
+    if at_key:
+        offset = length = None
+    elif offset is not None and isinstance(value, str):
         offset, length = loaded.places.span_in_text(path, value, offset, length or 1)
     return Finding(
-        code="engine", path=path, message=error.message, expected=error.expected, hint=error.hint, offset=offset, length=length, found=error.found
+        code="engine",
+        path=path,
+        message=error.message,
+        expected=error.expected,
+        hint=error.hint,
+        at_key=at_key,
+        offset=offset,
+        length=length,
+        found=error.found,
     )
 
 

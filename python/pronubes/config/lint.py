@@ -14,6 +14,7 @@ from functools import cached_property
 from pronubes.config.contracts import unsettled
 from pronubes.config.filter_index import FilterIndex, Steps, TooManySteps
 from pronubes.config.findings import Finding, Path
+from pronubes.config.lint_namespace import namespace_rules
 from pronubes.config.load import Loaded, in_order
 from pronubes.config.model import Configuration, Route
 from pronubes.connectors.mqtt_options import MqttOptions, MqttSourceOptions
@@ -327,7 +328,13 @@ def _contracts(subject: Lint) -> Found:
         yield Severity.WARNING, finding
 
 
+def _namespace(subject: Lint) -> Found:
+    """Anti-patterns of namespaces."""
+    return namespace_rules(subject.loaded)
+
+
 _RULES: tuple[Rule, ...] = (
+    _namespace,
     _dead_routes,
     _unreachable_routes,
     _unrouted_topics,

@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from pronubes.config.namespace import Catalog, Namespace
 from pronubes.config.templates.model import Instance, Template
 from pronubes.connectors import registry
 from pronubes.connectors.options import ConnectorOptions, SinkConnector, SinkOptions, SourceConnector, SourceOptions, StrictModel
@@ -242,7 +243,6 @@ class Configuration(StrictModel):
     """A whole configuration: what one node does."""
 
     not_yet: ClassVar[dict[str, str]] = {
-        "namespace": "Name topics with the `topic` of each route until then.",
         "site": "Put the site's names into `vars`.",
         "spool": "Use `delivery: through` until the durable log is there.",
         "log": "Use `delivery: through` until the durable log is there.",
@@ -272,3 +272,7 @@ class Configuration(StrictModel):
     """Sources, sinks and routes with parameters, for many machines that are alike."""
     instances: list[Instance] = []
     """For which machines templates are made, in order. Their routes come after those under `routes`."""
+    namespace: Namespace | None = None
+    """Which names there may be, and who may publish under them. Left out: all, and everybody."""
+    catalog: Catalog | None = None
+    """The catalogue of names. Left out: it is kept where there is a `namespace`."""

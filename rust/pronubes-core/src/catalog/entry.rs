@@ -1,5 +1,7 @@
 //! What is kept of one name, and the list of all of them with its index of changes.
 
+use std::collections::BinaryHeap;
+
 use super::budget::Budget;
 use super::slab::{Block, Class};
 use crate::matcher::TopicPlace;
@@ -8,7 +10,7 @@ use crate::matcher::TopicPlace;
 const CHANGE_BLOCK: usize = 64;
 /// Entries per piece of the list: it grows without moving what is there.
 const PIECE: usize = 1024;
-const PIECE_BYTES: usize = PIECE * size_of::<Entry>() + PIECE / CHANGE_BLOCK * size_of::<u64>();
+const PIECE_BYTES: usize = PIECE * (size_of::<Entry>() + size_of::<u64>()) + PIECE / CHANGE_BLOCK * size_of::<u64>();
 
 /// Over how many seconds rates are averaged.
 const RATE_SECONDS: f32 = 30.0;
@@ -18,7 +20,6 @@ const LEAST_SECONDS: f32 = 0.000_1;
 /// What is kept of one name. A name without messages (`count` is 0) is known and not shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    pub(super) sequence: u64,
     pub(super) time_ns: i64,
     pub(super) first_ns: i64,
     pub(super) count: u64,
@@ -48,7 +49,6 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(place: TopicPlace) -> Self {
         Self {
-            sequence: 0,
             time_ns: 0,
             first_ns: 0,
             count: 0,
@@ -121,6 +121,8 @@ fn seconds(from_ns: i64, to_ns: i64) -> f32 {
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     pieces: Vec<Vec<Entry>>,
+    /// The newest change of each entry: beside the entries, because whoever asks for changes reads all of these.
+    sequences: Vec<Vec<u64>>,
     /// The newest change of each [`CHANGE_BLOCK`] entries.
     newest: Vec<u64>,
     count: usize,
@@ -145,11 +147,29 @@ impl Entries {
         self.pieces.get_mut(number as usize / PIECE)?.get_mut(number as usize % PIECE)
     }
 
+    /// The newest change of an entry.
+    pub(super) fn sequence(&self, number: u32) -> u64 {
+        let piece = self.sequences.get(number as usize / PIECE);
+        piece.and_then(|piece| piece.get(number as usize % PIECE)).copied().unwrap_or_default()
+    }
+
     /// Notes that an entry has changed.
     #[inline]
     pub(super) fn changed(&mut self, number: u32, sequence: u64) {
+        let piece = self.sequences.get_mut(number as usize / PIECE);
+        if let Some(place) = piece.and_then(|piece| piece.get_mut(number as usize % PIECE)) {
+            *place = sequence;
+        }
         if let Some(newest) = self.newest.get_mut(number as usize / CHANGE_BLOCK) {
             *newest = sequence;
+        }
+    }
+
+    /// Forgets the changes of entries without messages.
+    pub(super) fn forget_changes(&mut self) {
+        for (entries, sequences) in self.pieces.iter().zip(&mut self.sequences) {
+            let gone = entries.iter().zip(sequences).filter(|(entry, _)| entry.count == 0);
+            gone.for_each(|(_, sequence)| *sequence = 0);
         }
     }
 
@@ -160,15 +180,14 @@ impl Entries {
         }
         budget.take(PIECE_BYTES)?;
         self.pieces.push(Vec::with_capacity(PIECE));
+        self.sequences.push(vec![0; PIECE]);
         self.newest.resize(self.pieces.len() * PIECE / CHANGE_BLOCK, 0);
         Some(())
     }
 
     /// Adds an entry for which there is room.
     pub(super) fn push(&mut self, entry: Entry) {
-        let piece = self.count / PIECE;
-        self.changed(u32::try_from(self.count).unwrap_or(u32::MAX), entry.sequence);
-        if let Some(piece) = self.pieces.get_mut(piece) {
+        if let Some(piece) = self.pieces.get_mut(self.count / PIECE) {
             piece.push(entry);
             self.count += 1;
         }
@@ -182,15 +201,30 @@ impl Entries {
         self.pieces.iter_mut().flatten()
     }
 
-    /// The entries that changed after `since`, by number and not by time.
-    pub(super) fn changed_since(&self, since: u64) -> impl Iterator<Item = &Entry> {
-        let blocks = self.newest.iter().enumerate().filter(move |(_, newest)| **newest > since);
-        let entries = blocks.flat_map(|(block, _)| {
-            let start = block * CHANGE_BLOCK;
-            let piece = self.pieces.get(start / PIECE).map(Vec::as_slice).unwrap_or_default();
-            piece.iter().skip(start % PIECE).take(CHANGE_BLOCK)
-        });
-        entries.filter(move |entry| entry.sequence > since)
+    /// Numbers and sequences of the oldest `limit` changes after `since`, in their order, and whether there are more.
+    pub(super) fn changed_since(&self, since: u64, limit: usize) -> (Vec<(u64, u32)>, bool) {
+        let mut oldest = BinaryHeap::with_capacity(limit + 1);
+        let mut has_more = false;
+        for block in (0..).zip(&self.newest).filter(|(_, newest)| **newest > since).map(|(block, _)| block) {
+            let start: usize = block * CHANGE_BLOCK;
+            let piece = self.sequences.get(start / PIECE).map(Vec::as_slice).unwrap_or_default();
+            for (number, sequence) in (start..).zip(piece.iter().skip(start % PIECE).take(CHANGE_BLOCK)) {
+                let is_older = || oldest.len() < limit || oldest.peek().is_some_and(|(newest, _)| sequence < newest);
+                if *sequence <= since {
+                    continue;
+                }
+                if !is_older() {
+                    has_more = true;
+                    continue;
+                }
+                oldest.push((*sequence, u32::try_from(number).unwrap_or(u32::MAX)));
+                if oldest.len() > limit {
+                    oldest.pop();
+                    has_more = true;
+                }
+            }
+        }
+        (oldest.into_sorted_vec(), has_more)
     }
 }
 

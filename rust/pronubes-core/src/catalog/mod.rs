@@ -207,7 +207,6 @@ impl Catalog {
         }
         self.sequence += 1;
         entry.count(now_ns);
-        entry.sequence = self.sequence;
         entry.route = origin.route.0;
         entry.is_judged = true;
         entry.payload_length = payload.len() as u32;
@@ -242,7 +241,6 @@ impl Catalog {
         }
         self.sequence += 1;
         entry.count(now_ns);
-        entry.sequence = self.sequence;
         (entry.route, entry.source, entry.origin) = (origin.route.0, origin.source.0, origin.hash);
         (entry.is_judged, entry.is_orphan) = (true, false);
         entry.payload_length = u32::try_from(payload.len()).unwrap_or(u32::MAX);

@@ -2,7 +2,6 @@
 
 use memchr::memmem::Finder;
 
-use super::entry::Entry;
 use super::order::Position;
 use super::search::Found;
 use super::seek::{Fit, fit, seek_behind};
@@ -11,9 +10,9 @@ use crate::matcher::{TopicPlace, TopicTable};
 use crate::topic::RouteFilter;
 
 /// How many names a query looks at before it ends early.
-const MAX_VISITS: usize = 10_000;
+const MAX_VISITS: usize = 2_000;
 /// How many names a search looks at in order before it makes a pass over all.
-const SEARCH_VISITS: usize = 2_000;
+const SEARCH_VISITS: usize = 500;
 /// Up to so many names found by a pass are sorted; more are picked out of the order.
 const MAX_SORTED: usize = 4_000;
 
@@ -197,24 +196,19 @@ impl Catalog {
     /// The name of a slot.
     #[must_use]
     pub fn at(&self, slot: CatalogSlot, now_ns: i64) -> Option<TopicView<'_>> {
-        self.entries.get(slot.0).filter(|entry| entry.count > 0).and_then(|entry| self.view(entry, now_ns))
+        self.view(slot.0, now_ns)
     }
 
     /// The oldest `limit` changes after `since`.
     #[must_use]
     pub fn changes(&self, since: u64, limit: usize, now_ns: i64) -> Changes<'_> {
-        let mut changed: Vec<&Entry> = self.entries.changed_since(since).filter(|entry| entry.count > 0).collect();
-        let has_more = changed.len() > limit;
-        if has_more && limit > 0 {
-            changed.select_nth_unstable_by_key(limit - 1, |entry| entry.sequence);
-        }
-        changed.truncate(limit);
-        changed.sort_unstable_by_key(|entry| entry.sequence);
-        let topics = changed.into_iter().filter_map(|entry| self.view(entry, now_ns)).collect();
+        let (changed, has_more) = self.entries.changed_since(since, limit);
+        let topics = changed.into_iter().filter_map(|(_, number)| self.at(CatalogSlot(number), now_ns)).collect();
         Changes { topics, has_more, sequence: self.sequence, generation: self.generation }
     }
 
-    fn view<'a>(&'a self, entry: &Entry, now_ns: i64) -> Option<TopicView<'a>> {
+    fn view(&self, number: u32, now_ns: i64) -> Option<TopicView<'_>> {
+        let entry = self.entries.get(number).filter(|entry| entry.count > 0)?;
         let topic = std::str::from_utf8(self.names.at(entry.place)?.topic).ok()?;
         let bytes = entry.block().map_or(&[][..], |block| self.slab.get(block));
         let (origin, rest) = bytes.split_at_checked(usize::from(entry.origin_length))?;
@@ -233,7 +227,7 @@ impl Catalog {
             origin: if origin.is_empty() { topic } else { std::str::from_utf8(origin).unwrap_or_default() },
             contract: label.and_then(|label| label.contract.as_deref()),
             violations: entry.violations,
-            sequence: entry.sequence,
+            sequence: self.entries.sequence(number),
             is_orphan: entry.is_orphan,
         })
     }
@@ -313,8 +307,7 @@ impl<'a> Walk<'a, '_> {
             self.page.next = self.page.topics.last().map(|view| view.topic);
             return false;
         }
-        let entry = self.catalog.entries.get(number);
-        self.page.topics.extend(entry.and_then(|entry| self.catalog.view(entry, self.query.now_ns)));
+        self.page.topics.extend(self.catalog.view(number, self.query.now_ns));
         true
     }
 }

@@ -88,6 +88,7 @@ impl Catalog {
         self.generation += 1;
         self.sequence += 1;
         let Self { names, entries, order, budget, .. } = self;
+        entries.forget_changes();
         let number = |place| names.at(place).map_or(u32::MAX, |record: crate::matcher::TopicRecord<'_>| record.slot.0);
         order.retain(|place| entries.get(number(place)).is_some_and(|entry| entry.count > 0), budget);
         if order.len() < entries.len() / 2 {
@@ -101,11 +102,13 @@ impl Catalog {
         let mut names = TopicTable::new(before);
         let mut entries = Entries::default();
         let mut unbounded = Budget::new(usize::MAX);
-        for entry in self.entries.iter().filter(|entry| entry.count > 0) {
+        for (number, entry) in (0..).zip(self.entries.iter()).filter(|(_, entry)| entry.count > 0) {
             let Some(name) = self.names.at(entry.place).map(|record| record.topic) else { continue };
             let place = names.insert(0, name, &[]).and_then(|_| names.get(0, name)).map(|found| found.place);
             let (Some(place), Some(())) = (place, entries.reserve(&mut unbounded)) else { continue };
             entries.push(entry.moved(place));
+            let last = u32::try_from(entries.len() - 1).unwrap_or(u32::MAX);
+            entries.changed(last, self.entries.sequence(number));
         }
         self.budget.replace(before, names.memory_bytes() + entries.bytes());
         self.names = names;
