@@ -20,6 +20,7 @@ __all__ = [
     "ConnectorError",
     "EndOfInput",
     "HookUnavailable",
+    "NoCatalog",
     "NotConnected",
     "PronubesError",
     "SecretUnavailable",
@@ -132,3 +133,10 @@ class SendRejected(ConnectorError):
 
 class UnreadableRecording(PronubesError):
     """A recording cannot be read. The sentence says which line and why."""
+
+
+class NoCatalog(PronubesError):
+    """The configuration keeps no catalogue. The sentence says how to have one."""
+
+    def __init__(self) -> None:
+        super().__init__("This node keeps no catalogue. Declare a `namespace`, or add `catalog: {}` to the configuration.")

@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "check": "Check a configuration: errors with lines, and warnings.",
     "explain": "Show what a configuration does with a topic and payload, step by step.",
     "top": "Watch rates, queues and ledgers of a running node.",
+    "catalog": "List the names of a running node: newest value, unit, age, contract, owner, where they come from.",
     "tap": "Watch messages as they leave the routes of a running node.",
     "discover": "Draft a configuration from the traffic of a broker.",
     "bench": "Measure the router on this machine.",

@@ -270,6 +270,44 @@ class EngineView(Protocol):
     def points(self, topic: str, *, since_ns: int) -> bytes:
         """Return the kept numbers of a watched topic as JSON: `[[time_ns, number], ..]`."""
 
+    def catalog_page(self, *, topic_filter: str | None, search: str | None, after: str | None, limit: int) -> bytes:
+        """Return as JSON names of the catalogue in their order: `{"topics": [..], "next": cursor or null}`, see `_core.Pipeline.catalog_page`.
+
+        Raises:
+            NoCatalog: The configuration has none.
+            ValueError: `topic_filter` is no filter.
+        """
+
+    def catalog_children(self, prefix: str | None, *, after: str | None, limit: int) -> bytes:
+        """Return as JSON the levels right below a name: `{"children": [{"name", "is_topic", "below"}], "next": cursor or null}`.
+
+        Raises:
+            NoCatalog: The configuration has none.
+        """
+
+    def catalog_topic(self, topic: str) -> bytes | None:
+        """Return one name as JSON, or None when nothing left under it.
+
+        Raises:
+            NoCatalog: The configuration has none.
+        """
+
+    def catalog_changes(self, since: int, *, limit: int) -> bytes:
+        """Return as JSON what changed after a sequence number: `{"sequence", "generation", "more", "topics": [..]}`.
+
+        Raises:
+            NoCatalog: The configuration has none.
+        """
+
+    def contracts(self) -> Mapping[str, Mapping[str, Any]]:  # Any: contracts as the engine's specification has them
+        """Return the contracts by `name@version`."""
+
+    def contracts_report(self) -> bytes:
+        """Return as JSON what the gate judged: by contract the counts by rule, and the newest offenders."""
+
+    def namespace(self) -> Mapping[str, Any] | None:  # Any: the namespace as the engine's specification has it
+        """Return the declared namespace, or None."""
+
     def status(self) -> dict[str, Any]:  # Any: a JSON document
         """Return the node's ledgers, queues and connections."""
 

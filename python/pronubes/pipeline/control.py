@@ -1,4 +1,4 @@
-"""The control socket: how `status`, `top` and `tap` look into a running node. A file, no port; readable only by this user.
+"""The control socket: how `top`, `tap` and `catalog` look into a running node. A file, no port; readable only by this user.
 
 One JSON request a line, one JSON answer a line; a `tap` answers with lines until the client leaves. Nothing here changes the node.
 """
@@ -10,6 +10,8 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import orjson
+
+from pronubes.errors import NoCatalog, NotConnected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -72,10 +74,18 @@ class ControlServer:
             return
         if operation == "status":
             await _send(writer, self._node.status())
+        elif operation == "catalog":
+            await _send(writer, self._catalog(request))
         elif operation == "tap":
             await self._tap(str(request.get("filter", "#")), writer)
         else:
-            await _send(writer, {"error": f"There is no operation `{operation}`; there are `status` and `tap`."})
+            await _send(writer, {"error": f"There is no operation `{operation}`; there are `status`, `catalog` and `tap`."})
+
+    def _catalog(self, request: dict[str, Any]) -> dict[str, Any]:  # Any: JSON documents
+        try:
+            return self._node.catalog.answer(request)
+        except (NoCatalog, ValueError) as error:
+            return {"error": str(error)}
 
     async def _tap(self, topic_filter: str, writer: asyncio.StreamWriter) -> None:
         engine = self._node.engine
@@ -109,7 +119,7 @@ async def _send(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:  
 
 
 class ControlClient:
-    """The other side: asks a running node. Used by `top`, `tap`, `status` and the demonstration."""
+    """The other side: asks a running node. Used by `top`, `tap`, `catalog` and the demonstration."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -132,6 +142,22 @@ class ControlClient:
         """
         await self._ask({"op": "status"})
         document: dict[str, Any] = orjson.loads(await self._line())
+        return document
+
+    async def catalog(self, **request: object) -> dict[str, Any]:  # Any: a JSON document
+        """Return a page of described names of the catalogue.
+
+        Args:
+            request: `filter`, `search`, `after`, `limit`, or `topic` alone.
+
+        Raises:
+            EOFError: The node has left.
+            NotConnected: The node cannot answer this; the sentence says why.
+        """
+        await self._ask({"op": "catalog", **request})
+        document: dict[str, Any] = orjson.loads(await self._line())
+        if "error" in document:
+            raise NotConnected(document["error"])
         return document
 
     async def tap(self, topic_filter: str) -> AsyncIterator[bytes]:

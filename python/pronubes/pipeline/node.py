@@ -18,6 +18,7 @@ import orjson
 from pronubes._core import Pipeline, SpecFailure
 from pronubes.connectors.base import ConnectorContext
 from pronubes.pipeline.backoff import Backoff
+from pronubes.pipeline.catalog import NodeCatalog
 from pronubes.pipeline.clock import Clock
 from pronubes.pipeline.dispatch import Dispatcher
 from pronubes.pipeline.egress import Egress
@@ -70,6 +71,7 @@ class Node:
         self.tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._dispatcher: Dispatcher | None = None
+        self.catalog = NodeCatalog(self)
         self.quarantine_tail = QuarantineTail()
         self.quarantine = QuarantineFile(
             plan.data_dir / "quarantine.ndjson", size=plan.quarantine_size, age_s=plan.quarantine_age_s, now_ns=self.clock

@@ -15,6 +15,7 @@ from pronubes.telemetry import emit, events
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Mapping
 
     from pronubes.connectors.base import ViewSink
     from pronubes.pipeline.node import Node
@@ -61,6 +62,34 @@ class View:
     def points(self, topic: str, *, since_ns: int) -> bytes:
         """See `EngineView`."""
         return self._node.engine.points(self._sink, topic, since_ns=since_ns)
+
+    def catalog_page(self, *, topic_filter: str | None, search: str | None, after: str | None, limit: int) -> bytes:
+        """See `EngineView`."""
+        return self._node.catalog.page(topic_filter=topic_filter, search=search, after=after, limit=limit)
+
+    def catalog_children(self, prefix: str | None, *, after: str | None, limit: int) -> bytes:
+        """See `EngineView`."""
+        return self._node.catalog.children(prefix, after=after, limit=limit)
+
+    def catalog_topic(self, topic: str) -> bytes | None:
+        """See `EngineView`."""
+        return self._node.catalog.topic(topic)
+
+    def catalog_changes(self, since: int, *, limit: int) -> bytes:
+        """See `EngineView`."""
+        return self._node.catalog.changes(since, limit=limit)
+
+    def contracts(self) -> Mapping[str, Mapping[str, Any]]:  # Any: JSON documents
+        """See `EngineView`."""
+        return self._node.catalog.contracts()
+
+    def contracts_report(self) -> bytes:
+        """See `EngineView`."""
+        return self._node.engine.contracts_report()
+
+    def namespace(self) -> Mapping[str, Any] | None:  # Any: a JSON document
+        """See `EngineView`."""
+        return self._node.catalog.namespace()
 
     def status(self) -> dict[str, Any]:  # Any: a JSON document
         """See `EngineView`."""

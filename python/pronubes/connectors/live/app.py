@@ -18,7 +18,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pronubes.connectors.live.catalog import catalog_routes
 from pronubes.connectors.live.feed import MAX_CLIENTS, EventStream, Feed
+from pronubes.connectors.live.parameters import topic as asked_topic
+from pronubes.connectors.live.parameters import whole
 from pronubes.connectors.live.values import find_values
 
 if TYPE_CHECKING:
@@ -42,7 +45,6 @@ _HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 ]
-_TOPIC_BYTES = 65_535
 _PAGE_SIZE = 1000
 
 
@@ -61,6 +63,7 @@ def make_app(view: EngineView, feed: Feed, *, history: int) -> ASGIApp:
         Route("/api/points", api.points),
         Route("/api/status", api.status),
         Route("/api/quarantine", api.quarantine),
+        *catalog_routes(view),
         *_static_routes(),
     ]
     return _Guard(Starlette(routes=routes, exception_handlers={HTTPException: _told}))
@@ -84,16 +87,14 @@ class _Api:
             self._view,
             topic_filter=query.get("filter", ""),
             search=query.get("search", ""),
-            page=_whole(request, "page", default=1, least=1, most=10**9),
-            size=_whole(request, "size", default=100, least=1, most=_PAGE_SIZE),
+            page=whole(request, "page", default=1, least=1, most=10**9),
+            size=whole(request, "size", default=100, least=1, most=_PAGE_SIZE),
         )
         return _json({"page": page.page, "pages": page.pages, "found": page.found, "values": page.values})
 
     async def points(self, request: Request) -> Response:
-        topic = request.query_params.get("topic", "")
-        if not topic or len(topic.encode()) > _TOPIC_BYTES:
-            raise HTTPException(400, "`topic` is needed: the topic to chart, at most 65,535 bytes.")
-        since_ns = _whole(request, "since", default=0, least=0, most=2**63 - 1)
+        topic = asked_topic(request)
+        since_ns = whole(request, "since", default=0, least=0, most=2**63 - 1)
         self._view.watch(topic, points=self._history)
         return Response(self._view.points(topic, since_ns=since_ns), media_type="application/json")
 
@@ -147,13 +148,6 @@ def _static_endpoint(content: bytes, media_type: str) -> Any:  # Any: what Starl
         return Response(content, media_type=media_type)
 
     return endpoint
-
-
-def _whole(request: Request, name: str, *, default: int, least: int, most: int) -> int:
-    text = request.query_params.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
-        raise HTTPException(400, f"`{name}` must be a whole number from {least} to {most}.")
-    return int(text)
 
 
 async def _told(_request: Request, error: Exception) -> Response:
