@@ -146,7 +146,7 @@ class FakeEngineView:
 
     def _name(self, topic: str) -> dict[str, Any]:  # Any: a JSON document
         value = self._values[topic]
-        content = {key: value[key] for key in ("text", "base64") if key in value}
+        content: dict[str, Any] = {key: value[key] for key in ("text", "base64") if key in value}  # Any: JSON
         if "payload" in value:
             content["payload"] = orjson.Fragment(value["payload"])
         facts = {"payload_bytes": 0, "rate": 0.0, "route": "route", "source": "source", "origin": topic, "branch": None, "owner": None}

@@ -1,8 +1,8 @@
 """The addresses of the live page and who may ask for them.
 
-Everything is GET and changes nothing. Three things keep other web pages in the same browser out: the `Host` header must name this machine (a page
-that rebinds its own name to 127.0.0.1 keeps its name there), requests that the browser marks as made by another site are refused, and no answer
-carries a permission to read it from elsewhere. The page itself may load nothing but its own files.
+Everything is GET, but the queries of i3X, and changes nothing. Three things keep other web pages in the same browser out: the `Host` header must
+name this machine (a page that rebinds its own name to 127.0.0.1 keeps its name there), requests that the browser marks as made by another site are
+refused, and no answer carries a permission to read it from elsewhere. The page itself may load nothing but its own files.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from starlette.routing import Route
 
 from pronubes.connectors.live.catalog import catalog_routes
 from pronubes.connectors.live.feed import MAX_CLIENTS, EventStream, Feed
+from pronubes.connectors.live.i3x import PREFIX as I3X_PREFIX
+from pronubes.connectors.live.i3x import i3x_routes
 from pronubes.connectors.live.parameters import topic as asked_topic
 from pronubes.connectors.live.parameters import whole
 from pronubes.connectors.live.values import find_values
@@ -64,6 +66,7 @@ def make_app(view: EngineView, feed: Feed, *, history: int) -> ASGIApp:
         Route("/api/status", api.status),
         Route("/api/quarantine", api.quarantine),
         *catalog_routes(view),
+        *i3x_routes(view),
         *_static_routes(),
     ]
     return _Guard(Starlette(routes=routes, exception_handlers={HTTPException: _told}))
@@ -127,7 +130,8 @@ def _refusal(scope: Scope) -> Response | None:
         return _text(421, "This page answers to 127.0.0.1, localhost and [::1] only. Open it under one of these names.")
     if headers.get(b"sec-fetch-site", "none") not in {"none", "same-origin"} and headers.get(b"sec-fetch-mode") != "navigate":
         return _text(403, "Another web page asked for this; only the live page itself may.")
-    if scope["method"] not in {"GET", "HEAD"}:
+    is_query = scope["method"] == "POST" and scope["path"].startswith(f"{I3X_PREFIX}/")  # i3X asks by POST; nothing there changes anything
+    if scope["method"] not in {"GET", "HEAD"} and not is_query:
         return _text(405, "Nothing can be changed here: only GET is answered.")
     return None
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -99,8 +99,8 @@ class _Catalog:
         contracts = [{"contract": id_, **contract, "report": reports.get(id_)} for id_, contract in sorted(self._view.contracts().items())]
         return _json({"contracts": contracts})
 
-    def _reports(self) -> list[dict[str, object]]:
-        reports: list[dict[str, object]] = orjson.loads(self._view.contracts_report())
+    def _reports(self) -> list[dict[str, Any]]:  # Any: JSON documents
+        reports: list[dict[str, Any]] = orjson.loads(self._view.contracts_report())
         return reports
 
     def _described(self, page: bytes) -> Response:
