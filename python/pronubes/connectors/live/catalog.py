@@ -88,7 +88,7 @@ class _Catalog:
         document = described(orjson.loads(found), now_ns=self._now_ns(), contracts=self._view.contracts())
         contract = document["contract"]
         report = next((entry for entry in self._reports() if entry["contract"] == contract), None)
-        offenders = [offender for offender in report["offenders"] if offender["topic"] in {name, document["origin"]}] if report else []
+        offenders = [offender for offender in report.get("offenders", ()) if offender["topic"] in {name, document["origin"]}] if report else []
         return _json(document | {"contract_rules": self._view.contracts().get(contract), "offenders": offenders})
 
     async def changes(self, request: Request) -> Response:

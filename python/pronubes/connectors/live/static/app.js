@@ -1,6 +1,7 @@
 // Puts the parts together: events in, one drawing per frame out.
 
 import { Connection } from "./connection.js";
+import { Contracts, Lineage } from "./contracts.js";
 import { Detail } from "./detail.js";
 import * as format from "./format.js";
 import { dress, perFrame, put } from "./dom.js";
@@ -27,6 +28,8 @@ const now = () => Date.now() + clockOffsetMs;
 const tree = new Tree(store, { scroller: byId("tree"), body: byId("tree-body"), now, select: (topic) => choose(topic) });
 const detail = new Detail({ store, now, closed: () => remember() });
 const quarantine = new Quarantine({ shown: () => {} });
+const contracts = new Contracts();
+const lineage = new Lineage(() => detail.topic);
 
 const drawValues = perFrame(() => {
   tree.draw();
@@ -135,7 +138,10 @@ store.clear = () => {
 };
 
 function choose(topic) {
-  if (topic) detail.open(topic.name);
+  if (topic && detail.topic !== topic.name) {
+    detail.open(topic.name);
+    lineage.clear();
+  }
   remember();
 }
 
@@ -190,6 +196,7 @@ function search() {
   store.search(text);
   panels.find(text);
   quarantine.find(text);
+  contracts.find(text);
   byId("tree").scrollTop = 0;
   tree.restructure();
   drawValues();
