@@ -1,8 +1,8 @@
 """The simulated bottling hall: two lines of five machines with MQTT sensors, and two PLCs that answer Modbus requests.
 
 A process of its own (`python -m pronubes.demo.plant`), so that the router is not mixed with what it routes. A few things are broken on purpose:
-a sensor that sends half a JSON object, one whose value is text, one that names a field twice, one that says itself that it is BAD, a probe of a PLC
-that does not exist, and the packer's PLC that goes away now and then.
+a sensor that sends half a JSON object, one whose value is text, one that names a field twice, one that says itself that it is BAD, one with a broken
+wire that reads 850 degrees, a probe of a PLC that does not exist, and the packer's PLC that goes away now and then.
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ def faults(now_s: float, phase: int) -> Iterator[tuple[str, str]]:
         5: ("twice", f'{{"value": 21.5, "value": 71.5, "ts": {ts}, "quality": "GOOD"}}'),
         7: ("honest", f'{{"value": null, "ts": {ts}, "quality": "BAD"}}'),
     }
+    if phase == 9:
+        yield f"{root}/broken_wire", f'{{"value": 850.0, "ts": {ts}, "quality": "GOOD"}}'  # what a Pt100 with an open circuit reads
     if phase in broken:
         name, payload = broken[phase]
         yield f"{root}/{name}", payload
