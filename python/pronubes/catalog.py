@@ -104,4 +104,4 @@ def _is_stale(topic: Mapping[str, Any], age_s: float) -> bool:  # Any: a JSON do
     if topic["count"] < 2:
         return False
     interval_s = (topic["received_ns"] - topic["first_ns"]) / (topic["count"] - 1) / NS_PER_S
-    return age_s > max(STALE_LEAST_S, STALE_INTERVALS * interval_s)
+    return bool(age_s > max(STALE_LEAST_S, STALE_INTERVALS * interval_s))

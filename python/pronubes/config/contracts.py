@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as File
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pronubes.config.findings import Finding, Path
 from pronubes.config.model import Configuration, Route
@@ -18,6 +18,7 @@ from pronubes.suggest import did_you_mean
 if TYPE_CHECKING:
     from pronubes.contracts.folder import ContractFile, Contracts
     from pronubes.contracts.mode import Mode
+    from pronubes.contracts.model import Contract
 
 __all__ = ["InUse", "resolve", "unsettled"]
 
@@ -39,11 +40,15 @@ class InUse:
     files: Mapping[str, ContractFile] = field(default_factory=dict)
     modes: Mapping[str, Mode] = field(default_factory=dict)
 
-    def specifications(self) -> list[dict[str, object]]:
+    def specifications(self) -> list[dict[str, Any]]:  # Any: JSON documents
         """Write the versions in use for the engine."""
         from pronubes.contracts.specification import specification
 
         return [specification(file.contract, file.dimensions, mode=self.modes.get(id_)) for id_, file in self.files.items()]
+
+    def documents(self) -> dict[str, dict[str, Any]]:  # Any: JSON documents
+        """Describe the versions in use for people and programs that look at a running node: what the engine knows, units, owners, JSON Schema."""
+        return {id_: _document(file.contract, spec) for (id_, file), spec in zip(self.files.items(), self.specifications(), strict=True)}
 
     def retain(self, route: Route) -> bool | None:
         """Tell whether the contract of a route's output wants brokers to retain it; None when it says nothing."""
@@ -60,6 +65,15 @@ class InUse:
             if field_ is not None and field_.unit is not None:
                 of_contract[id_] = field_.unit
         return {name: of_contract[route.contract] for name, route in configuration.routes.items() if route.contract in of_contract}
+
+
+def _document(contract: Contract, spec: dict[str, Any]) -> dict[str, Any]:  # Any: JSON documents
+    fields = [{**field, "unit": contract.payload[field["path"]].unit} for field in spec["fields"]]
+    scalar = None if contract.scalar is None else {**spec["scalar"], "unit": contract.scalar.unit}
+    from pronubes.contracts.json_schema import export
+
+    people = contract.model_dump(mode="json", include={"owner", "steward", "state", "description"})
+    return {**spec, **people, "fields": fields, "scalar": scalar, "schema": export(contract).schema}
 
 
 def resolve(configuration: Configuration, places: Places, base_dir: File) -> tuple[InUse, list[Finding], list[Diagnostic]]:
