@@ -26,7 +26,7 @@ def next_steps(config: Path, live_port: int, broker_port: int) -> str:
     pronubes explain -c {config} raw/bottling/line1/filler/temp/temp01 '{{"value": 71.234, "ts": 1732270000123, "quality": "GOOD"}}'
     pronubes top -c {config}
     sqlite3 {place}/data/history.db "{query}"
-    tail -f {place}/data/quarantine.ndjson        # four sensors are broken on purpose
+    tail -f {place}/data/quarantine.ndjson        # five sensors are broken on purpose
 
   Add a third consumer: it takes from the namespace, not from the machines.
     mosquitto_sub -p {broker_port} -t 'acme/cologne/+/+/+/state' -v
