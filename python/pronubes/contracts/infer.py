@@ -292,13 +292,14 @@ def _draft(path: str, seen: _Seen, messages: int, *, unit: str | None, has_quali
         kinds = {"number"}
     rules: dict[str, Any] = {"type": next(iter(kinds)) if len(kinds) == 1 else "any"}  # Any: scalars and lists of YAML
     time = _time(path, seen)
-    if unit is not None and time is None and known(unit) is not None:
+    is_number = rules["type"] in {"integer", "number"}
+    if unit is not None and time is None and is_number and known(unit) is not None:
         rules["unit"] = unit
     if time is not None:
         rules["time"] = time
         if seen.latest_lead_ns <= _NOT_AFTER_NS:
             rules["not_after"] = "5s"
-    elif rules["type"] in {"integer", "number"}:
+    elif is_number:
         rules |= _range(seen, is_integer=rules["type"] == "integer")
     elif rules["type"] == "string" and _last(path).lower() not in _UNIT_NAMES and not _is_quality(seen) and (choices := _choices(seen)):
         rules["enum"] = choices
@@ -309,7 +310,7 @@ def _draft(path: str, seen: _Seen, messages: int, *, unit: str | None, has_quali
     if seen.count < messages:
         rules["optional"] = True
     told = _told(seen, messages, rules)
-    if unit is not None and time is None and "unit" not in rules:
+    if unit is not None and time is None and is_number and "unit" not in rules:
         meant = of_alias(unit)
         told = "; ".join(filter(None, [told, f"its unit is called {unit}" + (f": {meant.code}?" if meant is not None else "")]))
     return DraftField(path, rules, told)
