@@ -34,7 +34,13 @@ def configuration_page() -> str:
     for kind, title in (("source", "sources"), ("sink", "sinks")):
         parts.append(f"## `{title}`\n\nA mapping of names to options; `type` says which of the following.\n")
         parts += [_connector(kind, name) for name in registry.names(kind)]  # type: ignore[arg-type]
-    for title, part in (("tls", mqtt_options.Tls), ("will", mqtt_options.Will), ("queue", options.QueueOptions)):
+    for title, part in (
+        ("names", options.NamesOptions),
+        ("rules", options.NameRule),
+        ("tls", mqtt_options.Tls),
+        ("will", mqtt_options.Will),
+        ("queue", options.QueueOptions),
+    ):
         parts += [f"### `{title}`\n\n{_first_line(part)}\n", _table(part)]
     parts += [
         "## `routes`\n\nA mapping of names to routes, in order.\n",

@@ -53,6 +53,11 @@ def write_configuration(text: str, folder: Path) -> Path:
             tags.parent.mkdir(parents=True, exist_ok=True)
             slow = TAGS.replace("type\n", "type,group\n").replace("int16\n", f"int16,{next(iter(source.get('poll', {'default': 1})))}\n")
             tags.write_text(slow, encoding="utf-8")
+        names = source.get("names")
+        if names is not None:
+            table = folder / (names if isinstance(names, str) else names["table"])
+            table.parent.mkdir(parents=True, exist_ok=True)
+            table.write_text("tag,topic\nt1,acme/t1\n", encoding="utf-8")
     for instance in yaml.safe_load(text).get("instances") or ():
         if "table" in instance:
             parameters = yaml.safe_load(text)["templates"][instance["template"]]["parameters"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pronubes.cli.exit_codes import ExitCode
@@ -48,6 +49,7 @@ def _diagnostics(path: str, *, with_secrets: bool) -> tuple[Loaded | None, Seque
     from pronubes.config.compile import compile_node, compile_router, refuse_errors
     from pronubes.config.lint import lint
     from pronubes.config.load import load, without_garbage_collection
+    from pronubes.config.tag_names import tag_list_problems
 
     with without_garbage_collection():
         try:
@@ -56,6 +58,8 @@ def _diagnostics(path: str, *, with_secrets: bool) -> tuple[Loaded | None, Seque
             if with_secrets:
                 compile_node(loaded)
             errors, warnings = _contracts(loaded)
+            for problem in tag_list_problems(loaded.configuration, loaded.base_dir, str(Path(path).parent)):
+                (errors if problem.severity is Severity.ERROR else warnings).append(problem)
         except ConfigurationError as error:
             return None, error.diagnostics
         return (None, errors) if errors else (loaded, [*lint(loaded), *warnings])

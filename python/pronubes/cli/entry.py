@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "demo": "Run a simulated bottling line with broker, router, SQL and a live page.",
     "init": "Write a configuration that runs.",
     "contract": "Show, lock and compare contracts: what messages look like.",
+    "tags": "Check, import and export tables of names: what tags of devices are called.",
     "schema": "Print the JSON Schema of the configuration, for editors.",
     "completion": "Print the completion script for a shell.",
 }

@@ -18,7 +18,7 @@ from pronubes.config.lint_namespace import namespace_rules
 from pronubes.config.load import Loaded, in_order
 from pronubes.config.model import Configuration, Route
 from pronubes.connectors.mqtt_options import MqttOptions, MqttSourceOptions
-from pronubes.connectors.options import ConnectorOptions, ViewSinkOptions
+from pronubes.connectors.options import ConnectorOptions, TagSourceOptions, ViewSinkOptions
 from pronubes.diagnostics import Diagnostic, Severity
 
 __all__ = ["lint"]
@@ -333,6 +333,16 @@ def _namespace(subject: Lint) -> Found:
     return namespace_rules(subject.loaded)
 
 
+def _strays(subject: Lint) -> Found:
+    """Rows of tables of names whose tag the source does not have."""
+    from pronubes.config.tag_names import stray_names
+
+    for name, source in subject.configuration.sources.items():
+        if source.naming is not None and isinstance(source.options, TagSourceOptions):
+            for message, hint in stray_names(source.naming, source.options.tag_list(subject.loaded.base_dir)):
+                yield _warning("stray_name", ("sources", name, "names"), message, hint, at_key=True)
+
+
 _RULES: tuple[Rule, ...] = (
     _namespace,
     _dead_routes,
@@ -346,4 +356,5 @@ _RULES: tuple[Rule, ...] = (
     _overlapping_subscriptions,
     _templates,
     _contracts,
+    _strays,
 )

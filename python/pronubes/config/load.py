@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from pronubes.config.model import Configuration
 from pronubes.config.places import Places, nothings
 from pronubes.config.reader import Irregular, read_values
 from pronubes.config.references import unresolved
+from pronubes.config.tag_names import resolve_names
 from pronubes.config.templates.expand import expand, outside_of_templates
 from pronubes.config.variables import Value, VariableProblem, substitute
 from pronubes.diagnostics import Diagnostic
@@ -129,7 +131,10 @@ def _check(values: dict[str, Any], places: Places, base_dir: Path, problems: lis
     if configuration is not None and expansion.is_complete:
         in_use, of_contracts, in_contracts = resolve(configuration, places, base_dir)
         problems += places.origins.condensed(chain(unresolved(configuration), of_contracts), values)
-        elsewhere = [*elsewhere, *in_contracts]
+        names = resolve_names(configuration, base_dir, os.path.dirname(places.file))  # noqa: PTH120  as the user wrote it
+        problems += places.origins.condensed(names.findings, values)
+        elsewhere = [*elsewhere, *in_contracts, *names.diagnostics]
+        configuration = names.put_in(configuration)
     if problems or before or configuration is None or elsewhere:
         known_places = [diagnostic.position for diagnostic in before or ()]
         following = [places.diagnostic(finding) for finding in problems if places.position_of_value(finding.path) not in known_places]

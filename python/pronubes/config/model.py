@@ -28,6 +28,7 @@ from pronubes.connectors.options import ConnectorOptions, SinkConnector, SinkOpt
 from pronubes.connectors.values import ByteSize, Duration, QoS, refuse
 from pronubes.contracts.mode import Mode
 from pronubes.errors import UnknownConnector
+from pronubes.tags.naming import Naming
 from pronubes.transforms import Expression, Step
 
 __all__ = ["Configuration", "ContractsOptions", "Limits", "Quarantine", "Route", "Sink", "Source", "Target"]
@@ -177,6 +178,8 @@ class Source:
     type: str
     connector: SourceConnector[Any]
     options: SourceOptions
+    naming: Naming | None = None
+    """How its tags are named, once the table is read; a part of the source, so that a reload sees that a table has changed."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from pronubes.errors import BackOff, EndOfInput, NotConnected, SendRejected
+from pronubes.tags.naming import Naming
 
 __all__ = [
     "BackOff",
@@ -181,6 +182,7 @@ class ConnectorContext:
         now_ns: The wall clock, in nanoseconds since 1970 (UTC); tests put in their own.
         units: The unit of `value` by route, from the contracts that the routes promise; another object after a reload that changed it.
         random: Where randomness comes from; tests seed it.
+        naming: How a source of tags names them, as it was checked; None where the configuration says nothing of it.
     """
 
     name: str
@@ -190,6 +192,7 @@ class ConnectorContext:
     now_ns: Callable[[], int] = time.time_ns
     units: Callable[[], Mapping[str, str]] = field(default=lambda: _NO_UNITS)
     random: random.Random = field(default_factory=random.Random)
+    naming: Naming | None = None
 
 
 @runtime_checkable

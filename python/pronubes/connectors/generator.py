@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from pronubes.connectors.base import EndOfInput, Settlement, SourceBatch
+from pronubes.connectors.naming import name_tags
 from pronubes.connectors.options import SourceConnector, TagSourceOptions
+from pronubes.tags.naming import SourceTag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from pronubes.connectors.base import ConnectorContext
 
@@ -50,8 +53,14 @@ class GeneratorOptions(TagSourceOptions):
 
     def filters(self) -> Sequence[str] | None:
         """Cover the generated topics."""
+        if self.names is not None:
+            return None
         head, _, rest = self.topic.partition("{tag}")
         return None if "{" in head or "{" in rest or (head and not head.endswith("/")) else [f"{head}+{rest}"]
+
+    def tag_list(self, base_dir: Path) -> Sequence[SourceTag]:  # noqa: ARG002  there is no file
+        """List the made-up tags."""
+        return [SourceTag(f"tag{number}") for number in range(self.tags)]
 
 
 class GeneratorSource:
@@ -72,9 +81,7 @@ class GeneratorSource:
         if self._topics:
             return
         options = self._options
-        names = (f"tag{number}" for number in range(options.tags))
-        source = self._context.name
-        self._topics = [options.topic.replace("{source}", source).replace("{tag}", name) for name in names]
+        self._topics = self._names()
         randomness = random.Random(options.seed)  # noqa: S311 - made-up values, no secret
         wave = [round(50 + 40 * math.sin(2 * math.pi * point / WAVE_POINTS) + randomness.gauss(0, 0.5), 2) for point in range(WAVE_POINTS)]
         bad = [randomness.random() < options.faulty for _ in range(WAVE_POINTS)]
@@ -83,6 +90,13 @@ class GeneratorSource:
         self._qualities = ["BAD" if is_bad else "GOOD" for is_bad in bad] * repeats
         self._units = [options.unit] * BATCH_MESSAGES if options.unit else None
         self._began_ns = self._context.now_ns()
+
+    def _names(self) -> list[str]:
+        options, source = self._options, self._context.name
+        if options.names is None:  # ten million tags are made for load, and need no more than this
+            return [options.topic.replace("{source}", source).replace("{tag}", f"tag{number}") for number in range(options.tags)]
+        named = name_tags(options, self._context, options.tag_list(self._context.base_dir))
+        return [name.topic for name in named.values()]
 
     async def read(self) -> SourceBatch:
         """Wait until messages are due and make them.

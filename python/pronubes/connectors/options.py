@@ -28,16 +28,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from pronubes.connectors.base import ConnectorContext, Plane
-from pronubes.connectors.values import ByteSize, Duration
+from pronubes.connectors.values import ByteSize, Duration, refuse
+from pronubes.tags.naming import SourceTag, TagProblem
+from pronubes.tags.patterns import PatternProblem, TagPattern
 
 __all__ = [
     "BatchSinkOptions",
     "ConnectorOptions",
+    "NameRule",
+    "NamesOptions",
     "QueueOptions",
     "SinkConnector",
     "SinkOptions",
@@ -78,11 +83,71 @@ class SourceOptions(ConnectorOptions):
         return "volatile"
 
 
+class NameRule(StrictModel):
+    """A rule that names tags of one pattern."""
+
+    tag: str
+    """Which tags: `{x}` takes one character or more, up to the literal behind it. The whole tag must match; the first captures are the shortest."""
+    topic: str
+    """Their topic. It may hold the captures and what `topic` of the source may."""
+    contract: str | None = None
+    """The contract, as `name@version`, that routes with `contract: from_names` judge them by."""
+
+    @field_validator("tag")
+    @classmethod
+    def _is_pattern(cls, text: str) -> str:
+        try:
+            TagPattern.parse(text)
+        except PatternProblem as problem:
+            raise refuse(str(problem), expected=problem.expected, hint=problem.hint) from problem
+        return text
+
+
+class NamesOptions(StrictModel):
+    """How tags get topics, contracts and units: by the table, then by the rules in order, then by the source's `topic`. A table alone is enough."""
+
+    table: str | None = None
+    """A CSV or XLSX file with the columns `tag`, `topic`, `contract`, `unit` and `description`; the first two are needed. A relative path counts
+    from the configuration file."""
+    sheet: str | None = None
+    """The sheet of an XLSX file. Left out: the first."""
+    rules: list[NameRule] = []
+    """Rules, in order; the first whose pattern matches counts."""
+
+    @model_validator(mode="after")
+    def _names_something(self) -> NamesOptions:
+        if self.table is None and not self.rules:
+            raise refuse("Nothing names the tags.", expected="`table: names/boiler.csv`, `rules: [...]` or both")
+        return self
+
+
+def _names(value: Any) -> Any:  # Any: whatever stands in the YAML
+    return {"table": value} if isinstance(value, str) else value
+
+
 class TagSourceOptions(SourceOptions):
     """Options of a source whose values have tags instead of topics."""
 
+    tag_values: ClassVar[tuple[str, ...]] = ()
+    """What a template may put in for each tag, besides `{source}` and `{tag}`."""
+
     topic: str = "{source}/{tag}"
     """The topic that a tag's value gets. `{source}` is the source's name, `{tag}` the tag's; a connector may offer more names."""
+    names: Annotated[NamesOptions, BeforeValidator(_names, json_schema_input_type=str | NamesOptions)] | None = None
+    """A table of names, rules that make names, or both. Tags that neither names get `topic`."""
+
+    def tag_list(self, base_dir: Path) -> Sequence[SourceTag]:  # noqa: ARG002  for those that read a file
+        """List the tags of the source, to check their names before anything runs.
+
+        Raises:
+            OSError: The list cannot be read.
+            ValueError: The list has mistakes.
+        """
+        return ()
+
+    def file_problems(self, base_dir: Path) -> Sequence[tuple[Path, TagProblem]]:  # noqa: ARG002  as above
+        """List what is wrong in the file of the tags, for `check`."""
+        return ()
 
 
 class QueueOptions(StrictModel):

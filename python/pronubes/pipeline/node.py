@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pronubes.connectors.mqtt_options import MqttOptions
     from pronubes.hooks import Hook
     from pronubes.pipeline.plan import NodePlan
+    from pronubes.tags.naming import Naming
 
 __all__ = ["Node"]
 
@@ -152,7 +153,7 @@ class Node:
             raise RuntimeError("The node does not run.")
         self.tasks[key] = self._group.create_task(work, name=" ".join(key))
 
-    def _context(self, name: str) -> ConnectorContext:
+    def _context(self, name: str, naming: Naming | None = None) -> ConnectorContext:
         return ConnectorContext(
             name=name,
             node=self.plan.name,
@@ -161,6 +162,7 @@ class Node:
             now_ns=self.clock,
             units=lambda: self.plan.units,
             random=self._random,
+            naming=naming,
         )
 
     def start_hooks(self, hooks: list[Hook]) -> None:
@@ -191,7 +193,7 @@ class Node:
         """Start every batch source of the plan that does not run."""
         for name, planned in self.plan.sources.items():
             if planned.connector.plane == "batch" and name not in self.ingress:
-                source = planned.connector.create(planned.options, self._context(name))
+                source = planned.connector.create(planned.options, self._context(name, planned.naming))
                 ingress = Ingress(name, source, dispatcher=self.dispatcher, clock=self.clock, randomness=self._random)
                 self.ingress[name] = ingress
                 self.dispatcher.is_free[name] = ingress.is_free

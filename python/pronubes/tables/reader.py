@@ -60,6 +60,9 @@ class Table:
         head: The line of the first row.
         rows: The rows with their lines: texts, or what a spreadsheet holds.
         writing: How values are written in it.
+        text: The text of a CSV file; None for a sheet.
+        separator: What separates the cells of a CSV file.
+        has_mark: Whether a CSV file begins with a byte order mark.
     """
 
     file: str
@@ -69,6 +72,7 @@ class Table:
     writing: Writing
     text: str | None = field(default=None, repr=False)
     separator: str = ","
+    has_mark: bool = False
 
     def position(self, line: int, column: int | None = None) -> Position:
         """Return where a cell stands, or a row where no column is named."""
@@ -116,7 +120,9 @@ def read_table(path: Path, file: str, sheet: str | None = None) -> Table:
         return read_workbook(content, file, sheet)
     if sheet is not None:
         raise TableProblem("A CSV file has no sheets.", hint="Remove `sheet`.")
-    return _read_csv(_decoded(content), file)
+    table = _read_csv(_decoded(content), file)
+    table.has_mark = content.startswith(b"\xef\xbb\xbf")
+    return table
 
 
 def _decoded(content: bytes) -> str:

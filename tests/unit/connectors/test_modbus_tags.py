@@ -21,8 +21,8 @@ def test_a_full_row_is_read(tmp_path):
     )
     assert problems == []
     assert tags == [
-        Tag("temp", "holding", 100, "int16", order="CDAB", scale=0.1, offset=-40.0, unit="Cel", group="fast", device=7, invalid=-32768),
-        Tag("run", "coil", 3, "bool"),
+        Tag("temp", "holding", 100, "int16", order="CDAB", scale=0.1, offset=-40.0, unit="Cel", group="fast", device=7, invalid=-32768, line=2),
+        Tag("run", "coil", 3, "bool", line=5),
     ]
 
 

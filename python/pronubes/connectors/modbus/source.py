@@ -7,7 +7,7 @@ connection is closed, so that a late answer is never taken for the answer to the
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -15,18 +15,21 @@ from pydantic import Field, field_validator
 from pronubes.connectors.base import NotConnected, Settlement, SourceBatch
 from pronubes.connectors.modbus.blocks import Block, decode, plan_blocks
 from pronubes.connectors.modbus.tags import load_tags
+from pronubes.connectors.naming import name_tags
 from pronubes.connectors.options import SourceConnector, TagSourceOptions
 from pronubes.connectors.values import Duration, refuse
+from pronubes.tags.naming import SourceTag, TagProblem
 from pronubes.telemetry import emit, events
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pymodbus.client import AsyncModbusTcpClient
 
     from pronubes.connectors.base import ConnectorContext
-    from pronubes.connectors.modbus.tags import Tag, TagProblem
+    from pronubes.connectors.modbus.tags import Tag
+    from pronubes.tags.naming import Named
 
 __all__ = ["SOURCE", "ModbusOptions", "ModbusSource"]
 
@@ -36,6 +39,8 @@ LEAST_POLL_S = 0.01
 
 class ModbusOptions(TagSourceOptions):
     """Options of a `modbus` source."""
+
+    tag_values: ClassVar[tuple[str, ...]] = ("group", "device")
 
     url: str
     """`tcp://HOST:PORT`; the port is 502 when it is left out."""
@@ -88,23 +93,30 @@ class ModbusOptions(TagSourceOptions):
         """Cover the tags' topics with one level in the place of each name."""
         return None
 
+    def tag_list(self, base_dir: Path) -> Sequence[SourceTag]:
+        """Read the tag list."""
+        tags, problems = load_tags(base_dir / self.tags, address_base=self.address_base)
+        if problems:
+            raise ValueError(f"line {problems[0].row}: found {problems[0].found}, expected {problems[0].expected}")
+        return [_source_tag(tag) for tag in tags]
+
     def file_problems(self, base_dir: Path) -> Sequence[tuple[Path, TagProblem]]:
         """Check the tag list; `check` shows what is wrong with file, row and column."""
         path = base_dir / self.tags
         try:
             tags, problems = load_tags(path, address_base=self.address_base)
         except OSError as error:
-            from pronubes.connectors.modbus.tags import TagProblem
-
             return [(path, TagProblem(1, "", error.strerror or "an error", "a tag list that can be read"))]
         if not problems:
             problems = _group_problems(tags, self.poll)
         return [(path, problem) for problem in problems]
 
 
-def _group_problems(tags: Sequence[Tag], poll: dict[str, float]) -> list[TagProblem]:
-    from pronubes.connectors.modbus.tags import TagProblem
+def _source_tag(tag: Tag) -> SourceTag:
+    return SourceTag(tag.name, {"group": tag.group, "device": str(tag.device)}, tag.unit, tag.line)
 
+
+def _group_problems(tags: Sequence[Tag], poll: dict[str, float]) -> list[TagProblem]:
     unknown = {tag.group: tag.name for tag in reversed(tags) if tag.group not in poll}
     return [
         TagProblem(1, "group", group, f"one of {', '.join(poll)}", f"Tag `{name}` has it; add `{group}: 1s` under `poll`.")
@@ -115,15 +127,14 @@ def _group_problems(tags: Sequence[Tag], poll: dict[str, float]) -> list[TagProb
 class _Group:
     """A poll group: its requests, its columns, and when it is due."""
 
-    def __init__(self, interval_s: float, tags: Sequence[Tag], topics: Sequence[str], most_gap: int) -> None:
+    def __init__(self, interval_s: float, tags: Sequence[Tag], names: Mapping[str, Named], most_gap: int) -> None:
         self.interval_s = interval_s
         self.blocks = plan_blocks(tags, most_gap=most_gap)
         self.due_s: float | None = None
         self.fault: str | None = None
-        place = {tag.name: topic for tag, topic in zip(tags, topics, strict=True)}
-        ordered = [tag for block in self.blocks for tag in block.tags]
-        self.topics = [place[tag.name] for tag in ordered]
-        self.units = [tag.unit for tag in ordered]
+        ordered = [names[tag.name] for block in self.blocks for tag in block.tags]
+        self.topics = [named.topic for named in ordered]
+        self.units = [named.unit for named in ordered]
 
 
 class ModbusSource:
@@ -165,19 +176,13 @@ class ModbusSource:
         if problems:
             first = problems[0]
             raise NotConnected(f"{options.tags}:{first.row}: {first.column}: found {first.found}, expected {first.expected}.")
+        names = name_tags(options, self._context, [_source_tag(tag) for tag in tags])
         groups = []
         for name, interval_s in options.poll.items():
             members = [tag for tag in tags if tag.group == name]
             if members:
-                groups.append(_Group(interval_s, members, [self._topic(tag) for tag in members], options.most_gap))
+                groups.append(_Group(interval_s, members, names, options.most_gap))
         return groups
-
-    def _topic(self, tag: Tag) -> str:
-        names = {"source": self._context.name, "tag": tag.name, "group": tag.group, "device": str(tag.device)}
-        topic = self._options.topic
-        for name, value in names.items():
-            topic = topic.replace(f"{{{name}}}", value)
-        return topic
 
     async def read(self) -> SourceBatch:
         """Wait until a poll group is due and read it.

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, get_args
 
+from pronubes.tags.naming import TagProblem
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
@@ -52,6 +54,7 @@ class Tag:
         group: The poll group.
         device: The unit identifier (1 to 247).
         invalid: The raw number by which the device says that it has no value.
+        line: The line of the tag list, from 1; None for a tag of another origin.
     """
 
     name: str
@@ -66,30 +69,12 @@ class Tag:
     group: str = "default"
     device: int = 1
     invalid: int | None = None
+    line: int | None = None
 
     @property
     def words(self) -> int:
         """How many registers (or bits, in a bit table) it takes."""
         return WORDS[self.type]
-
-
-@dataclass(frozen=True, slots=True)
-class TagProblem:
-    """One mistake in a tag list.
-
-    Attributes:
-        row: The line of the file, from 1.
-        column: The column's name; empty when the row is meant.
-        found: What stands there.
-        expected: What should.
-        hint: What to do.
-    """
-
-    row: int
-    column: str
-    found: str
-    expected: str
-    hint: str | None = None
 
 
 class _Refused(ValueError):
@@ -167,7 +152,7 @@ def _read_row(line: int, header: Sequence[str], row: Sequence[str], address_base
             problems.append(TagProblem(line, column, text or "nothing", refused.expected, refused.hint))
     if len(problems) > count:
         return None
-    tag = Tag(**{**values, "address": int(str(values["address"])) - address_base})  # type: ignore[arg-type]  # each was read by its column's reader
+    tag = Tag(**{**values, "address": int(str(values["address"])) - address_base, "line": line})  # type: ignore[arg-type]  # each was read by its column's reader
     problems.extend(_tag_problems(line, tag, address_base))
     return tag if len(problems) == count else None
 
