@@ -57,7 +57,7 @@ def write_configuration(text: str, folder: Path) -> Path:
         if names is not None:
             table = folder / (names if isinstance(names, str) else names["table"])
             table.parent.mkdir(parents=True, exist_ok=True)
-            table.write_text("tag,topic\nt1,acme/t1\n", encoding="utf-8")
+            table.write_text("tag,topic,contract\nt1,acme/t1,measurement@1\n", encoding="utf-8")
     for instance in yaml.safe_load(text).get("instances") or ():
         if "table" in instance:
             parameters = yaml.safe_load(text)["templates"][instance["template"]]["parameters"]

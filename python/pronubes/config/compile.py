@@ -17,7 +17,7 @@ from pronubes.batch import Dtype
 from pronubes.config.column_types import agreed, column_types
 from pronubes.config.findings import Finding, Path
 from pronubes.config.load import Loaded, in_order
-from pronubes.config.model import Route, Sink, Source
+from pronubes.config.model import FROM_NAMES, Route, Sink, Source
 from pronubes.config.namespace import catalog_spec, namespace_spec, path_in_file
 from pronubes.connectors.mqtt_options import MqttOptions, MqttSinkOptions, MqttSourceOptions
 from pronubes.connectors.options import BatchSinkOptions, ViewSinkOptions
@@ -71,6 +71,7 @@ def compile_router(loaded: Loaded) -> Compiled:
     }
     if loaded.contracts.files:
         spec["contracts"] = loaded.contracts.specifications()
+        spec["named_contracts"] = loaded.contracts.by_names
     spec["hooks"] = [name for name, _ in hooks]
     if configuration.namespace is not None:
         spec["namespace"] = namespace_spec(configuration.namespace, configuration.routes.keys(), configuration.sources.keys())
@@ -99,6 +100,8 @@ def _retained(route: Route, loaded: Loaded, of_sinks: Mapping[str, bool]) -> Map
 def _route(name: str, raw: Mapping[str, Any], model: Route, hooks: dict[tuple[str, float], int], retained: Mapping[str, bool]) -> dict[str, Any]:
     """Take a route over as it is written: it is checked already, and the engine's own reading keeps numbers and the order of keys."""
     route = {key: raw[key] for key in ("filter", "otherwise", "final", "where", "topic", "expect", "contract") if key in raw}
+    if route.get("contract") == FROM_NAMES:
+        route["contract_from_names"] = bool(route.pop("contract"))
     sources, targets = raw.get("from"), raw["to"]
     route["name"] = name
     if sources is not None:

@@ -9,13 +9,14 @@ from pathlib import Path as File
 from typing import TYPE_CHECKING, Any, Literal
 
 from pronubes.config.findings import Finding, Path
-from pronubes.config.model import Configuration, Route
+from pronubes.config.model import FROM_NAMES, Configuration, Route
 from pronubes.config.places import Places
 from pronubes.diagnostics import Diagnostic
 from pronubes.errors import ConfigurationError
 from pronubes.suggest import did_you_mean
 
 if TYPE_CHECKING:
+    from pronubes.config.tag_names import NamedContracts
     from pronubes.contracts.folder import ContractFile, Contracts
     from pronubes.contracts.mode import Mode
     from pronubes.contracts.model import Contract
@@ -34,11 +35,13 @@ class InUse:
         folder: All contracts of the folder; None when the configuration names none.
         files: The versions that routes name, by `name@version`; their order is that of the engine's specification.
         modes: The mode that the configuration says for a version in place of the contract.
+        by_names: The contracts that names of tags have, where a route asks for them.
     """
 
     folder: Contracts | None = None
     files: Mapping[str, ContractFile] = field(default_factory=dict)
     modes: Mapping[str, Mode] = field(default_factory=dict)
+    by_names: NamedContracts = field(default_factory=dict)
 
     def specifications(self) -> list[dict[str, Any]]:  # Any: JSON documents
         """Write the versions in use for the engine."""
@@ -76,18 +79,19 @@ def _document(contract: Contract, spec: dict[str, Any]) -> dict[str, Any]:  # An
     return {**spec, **people, "fields": fields, "scalar": scalar, "schema": export(contract).schema}
 
 
-def resolve(configuration: Configuration, places: Places, base_dir: File) -> tuple[InUse, list[Finding], list[Diagnostic]]:
+def resolve(configuration: Configuration, places: Places, base_dir: File, by_names: NamedContracts) -> tuple[InUse, list[Finding], list[Diagnostic]]:
     """Read the contracts that routes name.
 
     Args:
         configuration: The checked configuration.
         places: Where it stands.
         base_dir: The folder that relative paths count from.
+        by_names: The contracts that names of tags have, where a route asks for them.
 
     Returns:
         The contracts, what is wrong in the configuration, and what is wrong in the contracts' own files.
     """
-    named = [(name, role, id_) for name, route in configuration.routes.items() for role in ROLES if (id_ := getattr(route, role)) is not None]
+    named = [one for name, route in configuration.routes.items() for one in _named(name, route, configuration, by_names)]
     options = configuration.contracts
     if options is None:
         hint = "Say where they are: `contracts: contracts/`."
@@ -104,9 +108,21 @@ def resolve(configuration: Configuration, places: Places, base_dir: File) -> tup
     problems += _modes(contracts, options.modes)
     files, wrong = _read(contracts, sorted({id_ for _, _, id_ in named if id_ in contracts}))
     modes = {id_: mode for id_ in files if (mode := _mode(id_, options.modes)) is not None}
-    in_use = InUse(contracts, files, modes)
+    in_use = InUse(contracts, files, modes, by_names)
     problems += [finding for name, route in configuration.routes.items() for finding in _route(name, route, files)]
     return in_use, problems, wrong
+
+
+def _named(name: str, route: Route, configuration: Configuration, by_names: NamedContracts) -> Iterator[tuple[str, Role, str]]:
+    """Name the contracts of a route and where it says so: its own, and those that the names of its sources have."""
+    if route.expect is not None:
+        yield name, "expect", route.expect
+    if route.contract == FROM_NAMES:
+        sources = route.from_ or configuration.sources
+        for id_ in sorted({id_ for source in sources for id_ in by_names.get(source, ())}):
+            yield name, "contract", id_
+    elif route.contract is not None:
+        yield name, "contract", route.contract
 
 
 def _shown(folder: str, places: Places, base_dir: File) -> str:

@@ -20,7 +20,7 @@ from pronubes.config.model import Configuration
 from pronubes.config.places import Places, nothings
 from pronubes.config.reader import Irregular, read_values
 from pronubes.config.references import unresolved
-from pronubes.config.tag_names import resolve_names
+from pronubes.config.tag_names import named_contracts, resolve_names
 from pronubes.config.templates.expand import expand, outside_of_templates
 from pronubes.config.variables import Value, VariableProblem, substitute
 from pronubes.diagnostics import Diagnostic
@@ -129,9 +129,10 @@ def _check(values: dict[str, Any], places: Places, base_dir: Path, problems: lis
         problems += places.origins.condensed((finding for finding in findings(error, values) if finding.path not in known), values)
     in_use, elsewhere = InUse(), expansion.diagnostics
     if configuration is not None and expansion.is_complete:
-        in_use, of_contracts, in_contracts = resolve(configuration, places, base_dir)
-        problems += places.origins.condensed(chain(unresolved(configuration), of_contracts), values)
         names = resolve_names(configuration, base_dir, os.path.dirname(places.file))  # noqa: PTH120  as the user wrote it
+        by_names = named_contracts(configuration, names, base_dir)
+        in_use, of_contracts, in_contracts = resolve(configuration, places, base_dir, by_names)
+        problems += places.origins.condensed(chain(unresolved(configuration), of_contracts), values)
         problems += places.origins.condensed(names.findings, values)
         elsewhere = [*elsewhere, *in_contracts, *names.diagnostics]
         configuration = names.put_in(configuration)

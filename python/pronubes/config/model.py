@@ -31,12 +31,15 @@ from pronubes.errors import UnknownConnector
 from pronubes.tags.naming import Naming
 from pronubes.transforms import Expression, Step
 
-__all__ = ["Configuration", "ContractsOptions", "Limits", "Quarantine", "Route", "Sink", "Source", "Target"]
+__all__ = ["FROM_NAMES", "Configuration", "ContractsOptions", "Limits", "Quarantine", "Route", "Sink", "Source", "Target"]
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 Text = Annotated[str, Field(min_length=1, max_length=65_535)]
 ContractId = Annotated[str, Field(min_length=1, max_length=100)]
 Delivery = Literal["through", "volatile"]
+
+FROM_NAMES = "from_names"
+"""What a route says in place of a contract to have each tag judged by its own."""
 
 _NO_LOG = "Use `through`: the source hears of a message only when every sink has confirmed it."
 
@@ -120,7 +123,8 @@ class Route(StrictModel):
     steps: Annotated[list[Step], WrapValidator(_once)] = []
     """What is done to the payload, in order."""
     contract: ContractId | None = None
-    """The contract, as `name@version`, that payloads must keep when they leave, after the steps."""
+    """The contract, as `name@version`, that payloads must keep when they leave, after the steps. `from_names`: the one that the tag's row or rule
+    in `names` of the source says."""
     topic: Text | None = None
     """The topic template under which messages leave. Left out: they keep their topic."""
     delivery: Annotated[Delivery, BeforeValidator(_delivery, json_schema_input_type=Delivery)] | None = None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as File
 
 from pronubes.config.findings import Finding, Path
-from pronubes.config.model import Configuration
+from pronubes.config.model import FROM_NAMES, Configuration
 from pronubes.connectors.naming import naming_of
 from pronubes.connectors.options import NamesOptions, TagSourceOptions
 from pronubes.diagnostics import Diagnostic, Position, Severity
@@ -17,7 +17,10 @@ from pronubes.tags.names_table import Entry, NamesTable, Verdict, judge
 from pronubes.tags.naming import Naming, SourceTag, TagProblem, Trouble, meant, strays, troubles
 from pronubes.tags.patterns import NameTemplate, PatternProblem, TagPattern
 
-__all__ = ["CheckedNames", "check_unit", "resolve_names", "stray_names", "tag_list_problems", "unreadable"]
+__all__ = ["CheckedNames", "NamedContracts", "check_unit", "named_contracts", "resolve_names", "stray_names", "tag_list_problems", "unreadable"]
+
+NamedContracts = Mapping[str, Mapping[str, Sequence[str]]]
+"""By source, the contracts that its names have: contract, then topics."""
 
 _MOST = 50
 """How many findings of one kind are shown; the rest is counted."""
@@ -64,6 +67,35 @@ def resolve_names(configuration: Configuration, base_dir: File, folder: str) -> 
             if options.names is not None and not wrong:
                 _check_source(checked, name, options, options.names, _Folder(base_dir, folder))
     return checked
+
+
+def named_contracts(configuration: Configuration, checked: CheckedNames, base_dir: File) -> NamedContracts:
+    """Collect the contracts that names have, of sources from which a route with `contract: from_names` takes. Says of routes that find none."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for name, route in configuration.routes.items():
+        if route.contract != FROM_NAMES:
+            continue
+        sources = [source for source in route.from_ or configuration.sources if source in checked.namings]
+        for source in sources:
+            if source not in found:
+                found[source] = _contracts_of(checked.namings[source], configuration.sources[source].options, base_dir)
+        if not any(found[source] for source in sources) and not checked.findings and not checked.diagnostics:
+            message = "No name of the sources of this route has a contract."
+            hint = "Give rows or rules under `names` of the source a `contract`."
+            checked.findings.append(Finding(code="no_named_contract", path=("routes", name, "contract"), message=message, hint=hint))
+    return found
+
+
+def _contracts_of(naming: Naming, options: object, base_dir: File) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for tag in options.tag_list(base_dir) if isinstance(options, TagSourceOptions) else ():
+        try:
+            named = naming.name(tag)
+        except PatternProblem:
+            continue  # it is said already
+        if named.contract is not None:
+            found.setdefault(named.contract, []).append(named.topic)
+    return found
 
 
 def _templates(name: str, options: TagSourceOptions) -> Iterator[Finding]:

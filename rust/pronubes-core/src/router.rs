@@ -206,7 +206,8 @@ fn has_several_publishers(plan: &Plan) -> bool {
 
 /// Routes and sources as the catalogue shows them.
 fn labels(plan: &Plan) -> (Vec<RouteLabel>, Vec<Box<str>>) {
-    let contract = |route: &Route| route.stages.last()?.contract.as_ref().map(|judged| judged.contract);
+    let own = |route: &&Route| !route.has_named_contracts;
+    let contract = |route: &Route| Some(Some(route).filter(own)?.stages.last()?.contracts.first()?.contract);
     let label = |route: &Route| RouteLabel {
         name: route.name.clone(),
         contract: contract(route).map(|number| plan.contracts[number].id().into()),

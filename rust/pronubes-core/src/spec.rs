@@ -42,6 +42,9 @@ pub struct RouterSpec {
     /// Contracts; routes name them as `measurement@1`.
     #[serde(default)]
     pub contracts: Vec<ContractSpec>,
+    /// By source, the contracts that its names have: contract, then topics. Routes with `contract_from_names` judge by them.
+    #[serde(default)]
+    pub named_contracts: Ordered<Ordered<Vec<String>>>,
     /// The routes, in the order of the file.
     #[serde(default)]
     pub routes: Vec<RouteSpec>,
@@ -210,6 +213,8 @@ pub struct RouteSpec {
     pub steps: Vec<StepSpec>,
     /// What the payload that leaves must look like: a contract, judged behind the steps.
     pub contract: Option<String>,
+    /// Whether the topic as it came says which contract the payload that leaves must keep; one that says none is not judged.
+    pub contract_from_names: bool,
     /// The name under which messages leave; none keeps the name.
     pub topic: Option<String>,
     /// Where messages go.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pronubes.connectors.modbus.tags import Table, Tag
 
-__all__ = ["Block", "decode", "plan_blocks"]
+__all__ = ["Block", "decode", "plan_blocks", "scaled"]
 
 MOST_REGISTERS = 125
 """Per request (V1.1b3 §6.3)."""
@@ -84,7 +84,7 @@ def decode(tag: Tag, block: Block, answer: Sequence[int] | Sequence[bool]) -> fl
         return None
     if tag.invalid is not None and raw == tag.invalid:
         return None
-    return _scaled(raw, tag)
+    return scaled(raw, tag)
 
 
 def _swapped(registers: list[int], order: str) -> list[int]:
@@ -97,7 +97,8 @@ def _swapped(registers: list[int], order: str) -> list[int]:
     return registers
 
 
-def _scaled(raw: float, tag: Tag) -> float | int:
+def scaled(raw: float, tag: Tag) -> float | int:
+    """Turn what the registers hold into the value in the tag's unit."""
     if isinstance(raw, float) and tag.type == "float32":
         # The shortest text that gives the same 32-bit number: 21.3, not 21.299999237060547.
         raw = float(f"{raw:.9g}") if struct.pack(">f", float(f"{raw:.7g}")) != struct.pack(">f", raw) else float(f"{raw:.7g}")

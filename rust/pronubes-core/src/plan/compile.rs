@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::route::{RouteCompiler, Scans};
 use super::stage::ScanPlan;
-use super::{Group, Plan, Route};
+use super::{Group, NamedContracts, Plan, Route};
 use crate::SourceId;
 use crate::contract::{Compiler, Contract, Declared};
 use crate::error::{PathPart, SpecError, did_you_mean};
@@ -32,6 +32,7 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
     if let Some(namespace) = &namespace {
         errors.0.extend(namespace.check_routes(spec));
     }
+    check_named_contracts(spec, &contracts, &mut errors);
     let (groups, source_groups) = group_sources(spec, &routes, namespace.as_ref(), &mut errors);
     let scans: Result<Vec<ScanPlan>, _> = scans.builders.into_iter().map(ScanPlan::new).collect();
     if let Err(error) = &scans {
@@ -47,6 +48,7 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
             source_groups: source_groups.into(),
             scans: scans.into(),
             literals,
+            named_contracts: named_contracts(spec, &contracts),
             contracts: contracts.all.into(),
             payload_limits: payload_limits(spec),
             limits: spec.limits,
@@ -93,6 +95,32 @@ fn compile_contracts(spec: &RouterSpec, errors: &mut Errors) -> Contracts {
         }
     }
     contracts
+}
+
+fn check_named_contracts(spec: &RouterSpec, contracts: &Contracts, errors: &mut Errors) {
+    let known: Vec<String> = contracts.by_id.keys().cloned().collect();
+    for (source, named) in &spec.named_contracts.0 {
+        let path: [PathPart; 2] = ["named_contracts".into(), source.as_str().into()];
+        if !spec.sources.contains(source) {
+            errors.push(&path, unknown("source", source, &spec.sources));
+        }
+        for (id, _) in named.0.iter().filter(|(id, _)| !contracts.by_id.contains_key(id)) {
+            errors.push(&path, unknown("contract", id, &known));
+        }
+    }
+}
+
+fn named_contracts(spec: &RouterSpec, contracts: &Contracts) -> NamedContracts {
+    let topics = |id: &String, topics: &[String]| {
+        let position = contracts.by_id.get(id).copied().flatten();
+        let pairs = topics.iter().map(|topic| Some((topic.as_str().into(), position?)));
+        pairs.collect::<Option<Vec<_>>>().unwrap_or_default()
+    };
+    let of_source = spec.sources.iter().map(|source| {
+        let named = spec.named_contracts.0.iter().filter(|(name, _)| name == source);
+        named.flat_map(|(_, named)| &named.0).flat_map(|(id, names)| topics(id, names)).collect()
+    });
+    of_source.collect()
 }
 
 fn compile_routes(
@@ -173,6 +201,9 @@ pub(super) fn unknown(what: &str, found: &str, known: &[String]) -> SpecError {
     SpecError::new(format!("There is no such {what}.")).expected(found, expected).hint(hint)
 }
 
+/// The routes of a source, its rights, and the source itself where it has a group of its own.
+type GroupKey = (Vec<usize>, Vec<u32>, Option<u16>);
+
 /// Sources that the same routes take from, and that may publish the same, share a group.
 fn group_sources(
     spec: &RouterSpec,
@@ -201,10 +232,12 @@ fn group_sources(
         return (Vec::new(), Vec::new()); // The numbers would be wrong; there are errors to report.
     }
     let mut groups = Vec::new();
-    let mut known: HashMap<(Vec<usize>, Vec<u32>), u16> = HashMap::new();
+    // A source whose names have contracts shares its topics with no other.
+    let own = |source| spec.named_contracts.0.iter().any(|(name, _)| *name == spec.sources[usize::from(source)]);
+    let mut known: HashMap<GroupKey, u16> = HashMap::new();
     let source_groups = of_source.into_iter().zip(0..).map(|(members, source)| {
         let rights = namespace.map_or(Vec::new(), |namespace| namespace.rights_of(SourceId(source)));
-        *known.entry((members, rights)).or_insert_with_key(|(members, _)| {
+        *known.entry((members, rights, own(source).then_some(source))).or_insert_with_key(|(members, ..)| {
             groups.push(make_group(members, routes, spec.limits.topic_levels));
             u16::try_from(groups.len() - 1).unwrap_or(u16::MAX)
         })

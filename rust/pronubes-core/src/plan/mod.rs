@@ -14,6 +14,7 @@ pub(crate) use failure::{About, Failure};
 pub(crate) use general::TreeState;
 pub(crate) use stage::{End, Judged, ScanId, ScanPlan, Stage, StageKind};
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::contract::Contract;
@@ -47,6 +48,7 @@ pub struct Plan {
     pub(crate) scans: Box<[ScanPlan]>,
     pub(crate) literals: Literals,
     pub(crate) contracts: Box<[Contract]>,
+    pub(crate) named_contracts: NamedContracts,
     pub(crate) payload_limits: Limits,
     pub(crate) limits: LimitsSpec,
     pub(crate) namespace: Option<Namespace>,
@@ -61,6 +63,9 @@ pub(crate) struct Group {
     /// Routes without a filter.
     pub(crate) everywhere: Box<[RouteId]>,
 }
+
+/// Which contract a source's topics have, by their position in the plan; nothing is looked up per message.
+pub(crate) type NamedContracts = Box<[HashMap<Box<str>, usize>]>;
 
 /// The slots of several paths.
 pub(crate) type Slots = Box<[SlotId]>;
@@ -80,6 +85,8 @@ pub(crate) struct Route {
     pub(crate) needs_captures: bool,
     /// Whether no template is rendered per message.
     pub(crate) has_static_names_only: bool,
+    /// Whether the topic as it came says which contract is judged.
+    pub(crate) has_named_contracts: bool,
     /// Whether some target keeps the name.
     pub(crate) keeps_name: bool,
     /// A number that changes when it may publish under other names.
@@ -94,6 +101,16 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// Which of the contracts of the last stage a topic has; a number beyond them where it has none.
+    pub(crate) fn contract_of(&self, topic: &str, named: &HashMap<Box<str>, usize>) -> usize {
+        if !self.has_named_contracts {
+            return 0;
+        }
+        let contracts = self.stages.last().map_or(&[][..], |stage| &stage.contracts);
+        let wanted = named.get(topic);
+        contracts.iter().position(|judged| Some(&judged.contract) == wanted).unwrap_or(usize::MAX)
+    }
+
     pub(crate) fn takes_from(&self, source: SourceId) -> bool {
         self.from.as_ref().is_none_or(|from| from.contains(&source))
     }

@@ -1,6 +1,6 @@
 //! One route: its steps cut into stages, its templates and targets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -81,13 +81,13 @@ struct Draft {
     paths: PathSetBuilder,
     gate: Option<Expr>,
     expect: Option<Judged>,
-    contract: Option<Judged>,
+    contracts: Vec<Judged>,
     steps: Vec<Step>,
 }
 
 impl Draft {
     fn new((scan, paths): (ScanId, PathSetBuilder)) -> Self {
-        Self { scan, paths, gate: None, expect: None, contract: None, steps: Vec::new() }
+        Self { scan, paths, gate: None, expect: None, contracts: Vec::new(), steps: Vec::new() }
     }
 }
 
@@ -120,6 +120,7 @@ impl RouteCompiler<'_, '_> {
             wraps_scalars: route.steps.iter().any(|step| step.from_scalar),
             has_static_names_only: templates.iter().all(Template::is_static),
             keeps_name: targets.iter().any(|target| target.name == TargetName::Kept),
+            has_named_contracts: route.contract_from_names,
             naming: naming(route),
             templates: templates.into(),
             template_slots,
@@ -146,7 +147,11 @@ impl RouteCompiler<'_, '_> {
         let paths: Vec<_> = templates.iter().map(Template::payload_paths).collect();
         let key = format!(
             "{captures:?} {:?} {:?} {paths:?} {:?} {:?} {:?}",
-            route.condition, route.steps, route.vars.0, route.expect, route.contract
+            route.condition,
+            route.steps,
+            route.vars.0,
+            route.expect,
+            self.promised(route)
         );
         if let Some(known) = self.scans.known.get(&key) {
             return known.clone();
@@ -228,7 +233,9 @@ impl RouteCompiler<'_, '_> {
             }
         }
         let template_slots = self.template_slots(templates, &mut draft);
-        draft.contract = route.contract.as_ref().and_then(|id| self.judged("contract", id, &mut draft.paths));
+        for id in self.promised(route) {
+            draft.contracts.extend(self.judged("contract", &id, &mut draft.paths));
+        }
         let late_reads: Vec<SlotId> = template_slots.iter().flat_map(|slots| slots.iter().copied()).collect();
         stages.push(self.finish(draft, End::Finish, &late_reads));
         (stages, template_slots)
@@ -299,6 +306,17 @@ impl RouteCompiler<'_, '_> {
         self.finish(done, end, &[])
     }
 
+    /// The contracts that what leaves is judged by: the route's own, or all that names of its sources have.
+    fn promised(&self, route: &RouteSpec) -> Vec<String> {
+        if !route.contract_from_names {
+            return route.contract.iter().cloned().collect();
+        }
+        let takes = |source: &String| route.from.as_ref().is_none_or(|from| from.contains(source));
+        let named = self.spec.named_contracts.0.iter().filter(|(source, _)| takes(source));
+        let ids: BTreeSet<&String> = named.flat_map(|(_, named)| named.0.iter().map(|(id, _)| id)).collect();
+        ids.into_iter().cloned().collect()
+    }
+
     /// A contract, with its fields among the paths of a scan.
     fn judged(&mut self, key: &str, id: &String, paths: &mut PathSetBuilder) -> Option<Judged> {
         let Some(position) = self.contracts.by_id.get(id) else {
@@ -319,7 +337,7 @@ impl RouteCompiler<'_, '_> {
                 draft.paths.add(top);
             });
         }
-        let judged = draft.contract.iter().flat_map(|judged| judged.binding.slots());
+        let judged = draft.contracts.iter().flat_map(|judged| judged.binding.slots());
         let all_late: Vec<SlotId> = late_reads.iter().copied().chain(judged).collect();
         let chosen = choose(&draft.steps, &all_late, draft.paths.paths(), self.shared.literals);
         let kind = match chosen {
@@ -334,11 +352,11 @@ impl RouteCompiler<'_, '_> {
         };
         let needs_json =
             !matches!(kind, StageKind::Pass) || draft.gate.as_ref().is_some_and(reads_payload) || end_reads;
-        let needs_scan = needs_json || draft.expect.is_some() || draft.contract.is_some();
-        let Draft { scan, paths, gate, expect, contract, steps } = draft;
+        let needs_scan = needs_json || draft.expect.is_some() || !draft.contracts.is_empty();
+        let Draft { scan, paths, gate, expect, contracts, steps } = draft;
         self.scans.give_back(scan, paths);
         let scan = needs_scan.then_some(scan);
-        Stage { scan, gate, expect, contract, needs_json, steps: steps.into(), kind, end }
+        Stage { scan, gate, expect, contracts: contracts.into(), needs_json, steps: steps.into(), kind, end }
     }
 
     fn template_slots(&mut self, templates: &[Template], draft: &mut Draft) -> Box<[Slots]> {

@@ -19,8 +19,8 @@ pub(crate) struct Stage {
     pub(crate) gate: Option<Expr>,
     /// The route's `expect`, in its first stage.
     pub(crate) expect: Option<Judged>,
-    /// The route's `contract`, in its last stage.
-    pub(crate) contract: Option<Judged>,
+    /// The route's `contract`, in its last stage; several where the topic says which.
+    pub(crate) contracts: Box<[Judged]>,
     /// Whether anything but contracts needs the payload to be JSON.
     pub(crate) needs_json: bool,
     pub(crate) steps: Box<[Step]>,

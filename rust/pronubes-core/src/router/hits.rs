@@ -103,6 +103,7 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
         emitted: &mut stats.emitted,
         gate,
         contracts: &mut stats.contracts,
+        contract: hit.contract,
         tally: Tally::default(),
         outlet,
         trace,

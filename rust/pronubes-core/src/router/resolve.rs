@@ -1,7 +1,7 @@
 //! What a topic leads to, worked out once: the routes hit with their captures and the names that depend on the topic
 //! alone, packed into the bytes that the topic table keeps.
 //!
-//! Per hit: route (4 bytes), length of the rest (4), captures (1), two 16-bit offsets per capture, then per static template
+//! Per hit: route (4 bytes), length of the rest (4), which of its contracts (2), captures (1), two 16-bit offsets per capture, then per static template
 //! of the route one byte (0, or 1 + the reason why there may be no such name), the slot in the catalogue (4), the length (2) and
 //! the name. Where there is a catalogue and the route keeps the name, an entry for that follows, without text. Routes that say
 //! `otherwise` stand behind all others. Only [`pack`] writes these bytes, so reading them cannot fail.
@@ -120,6 +120,9 @@ fn pack_hit(
     blob.extend_from_slice(&route.0.to_le_bytes());
     let length_at = blob.len();
     blob.extend_from_slice(&[0; 4]);
+    blob.extend_from_slice(&short(
+        plan.route(route).contract_of(topic, &plan.named_contracts[usize::from(namer.source.0)]),
+    ));
     blob.push(u8::try_from(captures.len()).unwrap_or(u8::MAX));
     for span in captures.iter().take(usize::from(u8::MAX)) {
         blob.extend_from_slice(&short(span.start as usize));
@@ -170,12 +173,13 @@ impl<'a> Iterator for PackedHits<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<PackedHit<'a>> {
-        let (&[r0, r1, r2, r3, l0, l1, l2, l3, captures], rest) = self.0.split_first_chunk::<9>()?;
-        let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize - 1;
+        let (&[r0, r1, r2, r3, l0, l1, l2, l3, c0, c1, captures], rest) = self.0.split_first_chunk::<11>()?;
+        let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize - 3;
+        let contract = usize::from(u16::from_le_bytes([c0, c1]));
         let (hit, rest) = rest.split_at_checked(length)?;
         let (captures, names) = hit.split_at_checked(usize::from(captures) * 4)?;
         self.0 = rest;
-        Some(PackedHit { route: RouteId(u32::from_le_bytes([r0, r1, r2, r3])), captures, names })
+        Some(PackedHit { route: RouteId(u32::from_le_bytes([r0, r1, r2, r3])), contract, captures, names })
     }
 }
 
@@ -184,6 +188,8 @@ impl<'a> Iterator for PackedHits<'a> {
 pub(super) struct PackedHit<'a> {
     /// The route.
     pub(super) route: RouteId,
+    /// Which of the contracts of its last stage the topic has; beyond them where it has none.
+    pub(super) contract: usize,
     captures: &'a [u8],
     names: &'a [u8],
 }

@@ -34,6 +34,8 @@ pub(super) struct Run<'p, 'a, O, T> {
     pub(super) emitted: &'a mut [u64],
     pub(super) gate: &'a mut GateWork,
     pub(super) contracts: &'a mut [ContractStats],
+    /// Which of the contracts of the last stage is judged.
+    pub(super) contract: usize,
     pub(super) tally: Tally,
     pub(super) outlet: &'a mut O,
     pub(super) trace: &'a mut T,
@@ -151,7 +153,7 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
         };
         match &stage.end {
             End::Finish => {
-                if let Some(judged) = &stage.contract {
+                if let Some(judged) = stage.contracts.get(self.contract) {
                     match self.promise(stage, judged, output, &inputs, level, is_read)? {
                         Fate::Good => {}
                         Fate::Rejected(reason) => return Ok(Flow::Rejected(reason)),
