@@ -198,6 +198,11 @@ def _words(step: Document) -> str:
 def _end(route: Document) -> Iterator[Text]:
     for emission in route["emitted"]:
         yield _line(("green", f"  -> {emission['sink']}  "), ("bold", emission["topic"]), ("", f"  {emission['payload']}"))
+        if emission["branch"] is not None:
+            owner = f", owner {emission['owner']}" if emission["owner"] is not None else ""
+            yield _line(("bright_black", f"     branch {emission['branch']}{owner}"))
+        if emission["taken_by"] is not None:
+            yield _line(("yellow", f"     the name is that of {emission['taken_by']}: while the node runs this would be `name_collision`"))
     if route["hook"]:
         yield _line(("cyan", f"  -> Python  {route['hook']}"), ("bright_black", "  (explain does not run hooks)"))
     fault = route["quarantine"]

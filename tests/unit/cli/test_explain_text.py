@@ -33,7 +33,7 @@ def test_steps_have_the_words_of_the_configuration() -> None:
         {"step": 0, "key": None, "held": True, "input": '{"value":2}', "output": '{"value":4}'},
         {"step": 1, "key": None, "held": False, "input": '{"value":4}', "output": '{"value":4}'},
     ]
-    emitted = [{"sink": "uns", "topic": "acme/l1", "payload": '{"value":4}'}]
+    emitted = [{"sink": "uns", "topic": "acme/l1", "payload": '{"value":4}', "branch": None, "owner": None, "taken_by": None}]
     assert shown({**ROUTE, "steps": steps, "emitted": emitted, "is_final": True}) == [
         'raw/l1/temp  from plant  {"value":2}',
         "",
@@ -45,6 +45,17 @@ def test_steps_have_the_words_of_the_configuration() -> None:
         '  step 2  drop: ["q"]  where: payload.value > 9  (its `where` is false)',
         '  -> uns  acme/l1  {"value":4}',
         "  final: later routes do not see the message",
+    ]
+
+
+def test_a_name_has_its_branch_and_owner_and_whose_it_is_already() -> None:
+    emission = {"sink": "uns", "topic": "acme/l1", "payload": "{}", "branch": "acme/+", "owner": "team-l1", "taken_by": "raw/l9/temp"}
+    assert shown({**ROUTE, "emitted": [emission, {**emission, "owner": None, "taken_by": None}]})[-5:] == [
+        "  -> uns  acme/l1  {}",
+        "     branch acme/+, owner team-l1",
+        "     the name is that of raw/l9/temp: while the node runs this would be `name_collision`",
+        "  -> uns  acme/l1  {}",
+        "     branch acme/+",
     ]
 
 
