@@ -74,7 +74,8 @@ def compile_router(loaded: Loaded) -> Compiled:
         spec["named_contracts"] = loaded.contracts.by_names
     spec["hooks"] = [name for name, _ in hooks]
     if configuration.namespace is not None:
-        spec["namespace"] = namespace_spec(configuration.namespace, configuration.routes.keys(), configuration.sources.keys())
+        made = loaded.places.origins.routes_by_template()
+        spec["namespace"] = namespace_spec(configuration.namespace, configuration.routes.keys(), configuration.sources.keys(), made)
     if configuration.catalog is not None:
         spec["catalog"] = catalog_spec(configuration.catalog)
     return Compiled(loaded, orjson.dumps(spec), tuple(hooks), _column_types(loaded, hooks))

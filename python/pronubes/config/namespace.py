@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -19,6 +19,7 @@ _LEVEL = re.compile(r"([A-Za-z_][A-Za-z0-9_-]{0,63})([?#]?)")
 _KINDS = {"": "one", "?": "optional", "#": "many"}
 _ANY_NAME = "[A-Za-z0-9_.-]+"
 _DEFAULT = "default"
+_TEMPLATE = "template:"
 
 
 def _list(value: Any) -> Any:  # Any: whatever stands in the YAML
@@ -40,7 +41,8 @@ class Branch(StrictModel):
     description: Text | None = None
     """What it is for."""
     publish: Annotated[list[Text], BeforeValidator(_list, json_schema_input_type=Text | list[Text])] = []
-    """Who may publish here: routes and sources by name, or `*` for all. `source:NAME` names a source that has the name of a route."""
+    """Who may publish here: routes and sources by name, or `*` for all. `template:NAME` means all routes that the template makes, `source:NAME` a
+    source that has the name of a route."""
     free: bool = False
     """Whether its names need not fit `levels` and `naming`: for raw data at the edge."""
 
@@ -81,11 +83,26 @@ class Catalog(StrictModel):
     """Payloads longer than this are not kept."""
 
 
-def namespace_spec(namespace: Namespace, routes: Collection[str], sources: Collection[str]) -> dict[str, Any]:  # Any: a part of the specification
-    """Write the namespace as the engine takes it."""
+def namespace_spec(
+    namespace: Namespace, routes: Collection[str], sources: Collection[str], made: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:  # Any: a part of the specification
+    """Write the namespace as the engine takes it.
+
+    Args:
+        namespace: What is declared.
+        routes: The names of all routes.
+        sources: The names of all sources.
+        made: The routes that each template made.
+    """
 
     def publisher(name: str) -> str:
         return f"source:{name}" if name in sources and name not in routes else name
+
+    def publishers(names: Sequence[str]) -> list[str]:
+        """Put the first route of a template in its place and the others behind all: what the engine finds wrong keeps its place in the file."""
+        of_templates = [made.get(name.removeprefix(_TEMPLATE), ()) if name.startswith(_TEMPLATE) else () for name in names]
+        heads = [routes[0] if routes else publisher(name) for name, routes in zip(names, of_templates, strict=True)]
+        return heads + [route for routes in of_templates for route in routes[1:]]
 
     def level(text: str) -> dict[str, Any]:
         name = text.rstrip("?#")
@@ -94,7 +111,7 @@ def namespace_spec(namespace: Namespace, routes: Collection[str], sources: Colle
         return {"name": name, "kind": _KINDS[text[len(name) :]], "pattern": pattern, "case": case}
 
     branches = [
-        {"filter": text, **branch.model_dump(exclude={"publish"}), "publish": [publisher(name) for name in branch.publish]}
+        {"filter": text, **branch.model_dump(exclude={"publish"}), "publish": publishers(branch.publish)}
         for text, branch in namespace.branches.items()
     ]
     return {

@@ -118,6 +118,13 @@ class Origins:
         )
         return Origin(made.template, made.place, parameters)
 
+    def routes_by_template(self) -> dict[str, list[str]]:
+        """Return the routes that each template made."""
+        found: dict[str, list[str]] = {}
+        for name, made in self.made["routes"].items():
+            found.setdefault(made.template, []).append(name)
+        return found
+
     def constants(self, route: str) -> dict[str, Any]:  # Any: a part of the specification
         """Return the parameters that the expressions of a route name, as `vars` of its specification; nothing when there are none."""
         made = self.made["routes"].get(route)
