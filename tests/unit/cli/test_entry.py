@@ -69,3 +69,10 @@ def test_the_bash_completion_completes(capsys: pytest.CaptureFixture[str]) -> No
     main(["completion", "bash"])
     script = capsys.readouterr().out + 'COMP_WORDS=(pronubes check --st); COMP_CWORD=2; _pronubes; echo "${COMPREPLY[@]}"'
     assert subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True).stdout.strip() == "--strict"
+
+
+def test_the_bash_completion_knows_verbs(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["completion", "bash"])
+    script = capsys.readouterr().out + "COMP_WORDS=(pronubes contract i); COMP_CWORD=2; _pronubes; echo ${COMPREPLY[@]}"
+    answer = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["infer", "import"]
