@@ -4,5 +4,6 @@ mod acknowledging;
 mod blocking;
 mod broker;
 mod chaos;
+mod judging;
 mod reloading;
 mod world;
