@@ -50,7 +50,7 @@ FAULTS = [
 ]  # fmt: skip
 
 
-LEDGER = ("matched", "forked", "passed", "filtered", "absorbed", "quarantined")
+LEDGER = ("matched", "forked", "passed", "filtered", "absorbed", "quarantined", "rejected")
 
 
 class Plant:

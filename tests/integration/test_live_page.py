@@ -244,9 +244,16 @@ async def test_the_quarantine_tells_why_and_what_to_do(visit: Callable[[str], Aw
 async def test_routes_sinks_and_connections_have_their_ledgers(visit: Callable[[str], Awaitable[Visit]], view: FakeEngineView) -> None:
     plant = Plant(view)
     plant.run(100)
+    for ledger in ("matched", "rejected"):
+        view.document["routes"][0][ledger] += 12
     async with serving(view, 0) as url:
         seen = await visit(url)
         await seen.page.click("[data-tab=routes]")
+        heads = await seen.page.locator("#routes-table thead th").all_inner_texts()
+        column = [head.casefold() for head in heads].index("rejected")
+        rejected = seen.page.locator("#routes-table tbody tr").first.locator("td").nth(column)
+        await expect(rejected).to_have_text("12")
+        await expect(rejected).to_have_class(re.compile(r"\braised\b"))
         route = dict(view.document["routes"][0])
         shown = await seen.page.locator("#routes-table tbody tr").first.locator("td").all_inner_texts()
         plant.run(20)

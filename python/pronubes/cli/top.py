@@ -84,7 +84,7 @@ def draw(status: dict[str, Any], before: dict[str, Any] | None, seconds: float) 
     )
     tables = [
         _table("sources", ("received", "matched", "unrouted", "rejected"), "received", status, before, seconds),
-        _table("routes", ("matched", "passed", "filtered", "absorbed", "quarantined"), "matched", status, before, seconds),
+        _table("routes", ("matched", "passed", "filtered", "absorbed", "quarantined", "rejected"), "matched", status, before, seconds),
         _table("sinks", ("emitted", "delivered", "dropped", "quarantined", "buffered"), "delivered", status, before, seconds),
     ]
     return Group(head, *tables)

@@ -109,6 +109,7 @@ export class Panels {
       ["Filtered", "num", number("filtered")],
       ["In hooks", "num wide", number("absorbed")],
       ["Quarantined", "num raising", number("quarantined")],
+      ["Rejected", "num wide raising", number("rejected")],
       ["Reasons", "text wide soft", reasonsOf],
       ["Msg/s", "num strong", perSecond("route", "matched")],
       ["Last minute", "spark wide", lastMinute("route")],
