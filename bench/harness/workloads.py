@@ -45,6 +45,7 @@ class Workload:
     messages: Path
     routes: dict[str, dict[str, Any]]  # Any: configuration as YAML would give it
     is_generated: bool = False
+    has_catalog: bool = False
 
     def spec(self) -> dict[str, Any]:  # Any: JSON
         """The router's specification alone, as the engine takes it; for programs that run the engine without Python."""
@@ -53,7 +54,8 @@ class Workload:
             text = text.replace(f"${{{name}}}", value)
         routes = [{**route, "name": name, "from": ["plant"], "to": [{"sink": "uns"}]} for name, route in json.loads(text).items()]
         contracts = [W1_CONTRACT] if any("contract" in route for route in routes) else []
-        return {"vars": VARS, "sources": ["plant"], "sinks": ["uns"], "contracts": contracts, "routes": routes}
+        catalog = {"bytes": 300 * 2**20, "payload_bytes": 4096} if self.has_catalog else None
+        return {"vars": VARS, "sources": ["plant"], "sinks": ["uns"], "catalog": catalog, "contracts": contracts, "routes": routes}
 
     def config(self, port: int, qos: int, source: dict[str, Any], sink: dict[str, Any]) -> str:  # Any: as above
         """The whole configuration for a broker on `port`, as YAML."""
@@ -65,6 +67,7 @@ class Workload:
             "sources": {"plant": {"type": "mqtt", "url": url, "topics": ["raw/#"], "qos": qos, **source}},
             "sinks": {"uns": {"type": "mqtt", "url": url, "qos": qos, **sink}},
             "routes": self.routes,
+            **({"catalog": {}} if self.has_catalog else {}),
         }
         return yaml.dump(document, Dumper=WithoutAliases, sort_keys=False, allow_unicode=True, width=10_000)
 
@@ -84,7 +87,7 @@ def build(folder: Path, *, kind: str, **arguments: Any) -> Workload:  # Any: wha
         with partial.open("w", encoding="utf-8") as file:
             file.writelines(map(_line, slots))
         partial.rename(path)
-    return Workload(path, routes, is_generated=kind == "routeset")
+    return Workload(path, routes, is_generated=kind == "routeset", has_catalog=kind == "w1_catalog")
 
 
 def _line(slot: Slot) -> str:
@@ -255,6 +258,7 @@ def routeset(seed: int, slots: int = 2_000) -> tuple[Iterator[Slot], dict[str, A
 
 KINDS: dict[str, Callable[..., tuple[Iterator[Slot], dict[str, Any]]]] = {
     "w1": w1,
+    "w1_catalog": w1,
     "w1_contract": w1_contract,
     "w1_hook": w1_hook,
     "w2": w2,
