@@ -29,10 +29,15 @@ impl Number {
     /// The number that stands in a payload.
     #[inline(always)]
     pub(super) fn of_raw(raw: Raw, payload: &[u8]) -> Option<Self> {
-        let text = raw.span().of(payload);
         match raw.kind {
-            Kind::Integer => Some(integer(text)),
-            Kind::Decimal => Some(Self::Double(number::parse_f64(text).unwrap_or_else(|_| beyond(text)))),
+            Kind::Integer => Some(match number::short_int(payload, raw) {
+                Some(value) => Self::Int(i128::from(value)),
+                None => long_integer(raw.span().of(payload)),
+            }),
+            Kind::Decimal => {
+                let value = number::read_f64(payload, raw);
+                Some(Self::Double(value.unwrap_or_else(|_| beyond(raw.span().of(payload)))))
+            }
             _ => None,
         }
     }
@@ -60,20 +65,6 @@ impl Number {
             other => other,
         }
     }
-}
-
-/// Integer text; up to 18 digits without a check for overflow.
-#[inline(always)]
-fn integer(text: &[u8]) -> Number {
-    let (is_negative, digits) = match text.split_first() {
-        Some((b'-', digits)) => (true, digits),
-        _ => (false, text),
-    };
-    if digits.len() <= 18 {
-        let value = digits.iter().fold(0_i64, |value, digit| value * 10 + i64::from(digit.wrapping_sub(b'0')));
-        return Number::Int(i128::from(if is_negative { -value } else { value }));
-    }
-    long_integer(text)
 }
 
 #[cold]
@@ -147,4 +138,28 @@ fn highest(bound: Number) -> (i128, f64) {
 #[inline]
 pub(super) fn fault(range: &Range, number: Number) -> Option<Reason> {
     if range.holds(number) { None } else { Some(Reason::ContractRange) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_read_exactly_whatever_their_length_and_place() {
+        for digits in 1..=38 {
+            for text in ["1234567890".repeat(4), "9".repeat(40), format!("1{}", "0".repeat(40))] {
+                for sign in ["", "-"] {
+                    let text = format!("{sign}{}", &text[..digits]);
+                    let expected: i128 = text.parse().expect("at most 38 digits");
+                    for (before, behind) in [("", ""), ("[", "]"), (r#"{"v":"#, r#","t":9999999999999999}"#)] {
+                        let payload = format!("{before}{text}{behind}");
+                        let end = before.len() + text.len();
+                        let raw = Raw { start: before.len() as u32, end: end as u32, kind: Kind::Integer };
+                        let read = Number::of_raw(raw, payload.as_bytes());
+                        assert_eq!(read, Some(Number::Int(expected)), "{payload}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -57,6 +57,31 @@ fn scanned_f64(payload: &[u8], raw: Raw) -> Result<f64, Reason> {
     }
 }
 
+/// The value of an integer of at most 16 digits that stands in a payload: two words hold them.
+#[inline(always)]
+pub(crate) fn short_int(payload: &[u8], raw: Raw) -> Option<i64> {
+    let (mut start, mut length) = (raw.start as usize, raw.span().len());
+    let is_negative = payload.get(start) == Some(&b'-');
+    if is_negative {
+        (start, length) = (start + 1, length - 1);
+    }
+    let word = swar::load_padded(payload, start);
+    let value = match length {
+        1..=8 => swar::decimal(word, length),
+        9..=16 => {
+            let rest = length - 8;
+            let scale = POWERS_OF_TEN.get(rest)?;
+            swar::decimal(word, 8) * scale + swar::decimal(swar::load_padded(payload, start + 8), rest)
+        }
+        _ => return None,
+    };
+    let value = value.cast_signed();
+    Some(if is_negative { -value } else { value })
+}
+
+/// Up to what the second of two words is worth.
+const POWERS_OF_TEN: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
 #[inline(never)]
 fn long_f64(text: &[u8]) -> Result<f64, Reason> {
     parse_f64(text)
