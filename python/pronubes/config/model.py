@@ -184,6 +184,8 @@ class Source:
     options: SourceOptions
     naming: Naming | None = None
     """How its tags are named, once the table is read; a part of the source, so that a reload sees that a table has changed."""
+    stamp: str = ""
+    """A digest of the files that its options name, for the same purpose."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:

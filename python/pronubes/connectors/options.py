@@ -145,6 +145,10 @@ class TagSourceOptions(SourceOptions):
         """
         return ()
 
+    def files(self) -> Sequence[str]:
+        """Name the files that the source reads when it starts: a reload starts it anew when one has changed."""
+        return ()
+
     def file_problems(self, base_dir: Path) -> Sequence[tuple[Path, TagProblem]]:  # noqa: ARG002  as above
         """List what is wrong in the file of the tags, for `check`."""
         return ()

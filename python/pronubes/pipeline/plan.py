@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
+
+from pronubes.connectors.options import TagSourceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +112,7 @@ def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
         data_dir=loaded.data_dir,
         spec=compiled.spec,
         node=compile_node(loaded),
-        sources=configuration.sources,
+        sources={name: _stamped(source, loaded.base_dir) for name, source in configuration.sources.items()},
         sinks=configuration.sinks,
         routes=tuple(configuration.routes),
         hooks=compiled.hooks,
@@ -120,3 +123,15 @@ def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
         path=path,
         compiled=compiled,
     )
+
+
+def _stamped(source: Source, base_dir: Path) -> Source:
+    """Give a source the digest of its files: an edited tag list is another source to a reload."""
+    files = source.options.files() if isinstance(source.options, TagSourceOptions) else ()
+    if not files:
+        return source
+    digest = sha256()
+    for name in files:
+        path = base_dir / name
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    return replace(source, stamp=digest.hexdigest())

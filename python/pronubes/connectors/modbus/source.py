@@ -100,6 +100,10 @@ class ModbusOptions(TagSourceOptions):
             raise ValueError(f"line {problems[0].row}: found {problems[0].found}, expected {problems[0].expected}")
         return [_source_tag(tag) for tag in tags]
 
+    def files(self) -> Sequence[str]:
+        """Name the tag list."""
+        return [self.tags]
+
     def file_problems(self, base_dir: Path) -> Sequence[tuple[Path, TagProblem]]:
         """Check the tag list; `check` shows what is wrong with file, row and column."""
         path = base_dir / self.tags
