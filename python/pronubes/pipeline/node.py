@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
 import orjson
@@ -22,6 +23,7 @@ from pronubes.pipeline.catalog import NodeCatalog
 from pronubes.pipeline.clock import Clock
 from pronubes.pipeline.dispatch import Dispatcher
 from pronubes.pipeline.egress import Egress
+from pronubes.pipeline.health import problems
 from pronubes.pipeline.hooking import HookRunner
 from pronubes.pipeline.ingress import Ingress
 from pronubes.pipeline.views import QuarantineTail, View, run_view
@@ -60,6 +62,7 @@ class Node:
         self.plan = plan
         self.clock = clock if clock is not None else Clock()
         self.is_running = asyncio.Event()
+        self._began_s = time.monotonic()
         self._grace_s = grace_s
         self._is_embedded = is_embedded
         self._random = random.Random(seed)  # noqa: S311 - jitter, no secret
@@ -91,9 +94,11 @@ class Node:
         return self.dispatcher.engine
 
     def status(self) -> dict[str, Any]:  # Any: a JSON document
-        """Return the ledgers, queues and connections."""
+        """Return the ledgers, queues and connections, and what is wrong with them."""
         document: dict[str, Any] = orjson.loads(self.engine.status(now_ns=self.clock()))
         document["node"] = self.plan.name
+        document["uptime_s"] = round(time.monotonic() - self._began_s, 3)
+        document["health"] = {"problems": [asdict(problem) for problem in problems(document)]}
         return document
 
     def stop(self, cause: str = "stop") -> None:

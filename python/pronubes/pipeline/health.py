@@ -1,0 +1,73 @@
+"""Health: what is wrong with a node now, in sentences. A process that lives proves nothing; a canary that came through lately does.
+
+Rules of this file:
+
+1. A problem is a fact of the present status. It goes away when the fact does; what happened once is a matter of logs and counters.
+2. Nothing here reads a clock or waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pronubes.telemetry import account, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["OLD_TOKEN_NS", "Problem", "problems"]
+
+OLD_TOKEN_NS = 30 * 10**9
+"""A message that its source waits this long for an acknowledgement of is an alarm."""
+
+Code = Literal["canary_lost", "ledger", "holds_lost", "log_failing", "log_full", "old_token"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        code: What kind; stable, for programs.
+        text: What, where and what it means, as a sentence.
+    """
+
+    code: Code
+    text: str
+
+
+_LOGS: Mapping[str, tuple[Code, str]] = {
+    "failing": (
+        "log_failing",
+        "The disk refuses what the log `{name}` writes: sources with `delivery: {name}` are not acknowledged until it works again. "
+        "Look at the disk; `pronubes doctor` measures it.",
+    ),
+    "full": (
+        "log_full",
+        "The log `{name}` is full: sources are held back until its sinks have caught up. Look at the sinks with the largest backlog.",
+    ),
+}
+
+
+def problems(status: Mapping[str, Any]) -> Iterator[Problem]:  # Any: a JSON document
+    """Name what is wrong in a status; nothing when the node is healthy."""
+    if not status.get("balanced", True):
+        where = ", ".join(f"{name} ({difference:+,})" for name, difference in account.unbalanced(status)) or "messages in hooks"
+        yield Problem("ledger", f"A ledger does not add up: {where}. That is a defect of pronubes: please report it with `pronubes status --json`.")
+    if status.get("lost_holds"):
+        count = status["lost_holds"]
+        yield Problem(
+            "holds_lost", f"{count:,} messages were given up inside and sent again by their source. That is a defect of pronubes: please report it."
+        )
+    for log in reading.logs(status):
+        if log.state is not None and log.state in _LOGS:
+            code, text = _LOGS[log.state]
+            yield Problem(code, text.format(name=log.name))
+    for source in status.get("sources", ()):
+        age_ns = source.get("oldest_unsettled_age_ns")
+        if age_ns is not None and age_ns > OLD_TOKEN_NS:
+            yield Problem(
+                "old_token",
+                f"The source `{source['name']}` has waited {age_ns / 1e9:,.0f} s for an acknowledgement: a sink or the log does not go on.",
+            )
