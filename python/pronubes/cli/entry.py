@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "run": "Run a configuration.",
     "check": "Check a configuration: errors with lines, and warnings.",
     "explain": "Show what a configuration does with a topic and payload, step by step.",
+    "status": "One look at a running node: the account, queues, backlogs, logs, health.",
     "top": "Watch rates, queues and ledgers of a running node.",
     "catalog": "List the names of a running node: newest value, unit, age, contract, owner, where they come from.",
     "tap": "Watch messages as they leave the routes of a running node.",

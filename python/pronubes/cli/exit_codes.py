@@ -13,7 +13,8 @@ class ExitCode(IntEnum):
     OK = 0
     """The command did what was asked."""
     FAILED = 1
-    """The command did its work and the answer is no: a test failed, `explain` ended in the quarantine, `check --strict` found warnings."""
+    """The command did its work and the answer is no: a test failed, `explain` ended in the quarantine, `check --strict` found warnings,
+    `status` or `doctor` found something wrong."""
     USAGE = 2
     """The command line is wrong. Nothing was done."""
     CONFIGURATION = 3

@@ -1,0 +1,50 @@
+"""`pronubes status` against a real node: what it says and the code that it ends with."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from servers import run_program, until
+
+if TYPE_CHECKING:
+    from servers import NodeProcess
+
+ROUTES = {"all": {"filter": "raw/#", "where": "payload.value > 0", "to": "out"}}
+
+
+def pronubes(*words: str) -> list[str]:
+    return [sys.executable, "-m", "pronubes.cli", *words]
+
+
+@pytest.fixture
+def plan(node: NodeProcess) -> dict[str, Any]:
+    lines = [f'{{"topic":"raw/t","payload":{{"value":{number % 4}}}}}' for number in range(100)]
+    (node.folder / "in.ndjson").write_text("\n".join(lines) + "\n")
+    sources = {"file": {"type": "ndjson", "path": "in.ndjson", "follow": True}}
+    return {"sources": sources, "sinks": {"out": {"type": "ndjson", "path": "out.ndjson"}}, "routes": ROUTES}
+
+
+async def test_one_look_shows_the_account_and_the_code_says_whether_it_is_healthy(node: NodeProcess, plan: dict[str, Any]) -> None:
+    node.configure(plan)
+    await node.start()
+
+    async def is_done() -> bool:
+        status = await node.status()
+        return bool(status["totals"]["delivered"] == 75 and not status["totals"]["buffered"])
+
+    await until(is_done, "everything is delivered")
+    code, text = await run_program(*pronubes("status", "-c", str(node.config)))
+    json_code, document = await run_program(*pronubes("status", "--json", "-c", str(node.config)))
+    node.signal(15)
+    ended = await node.end()
+    after_code, after = await run_program(*pronubes("status", "-c", str(node.config)))
+    lines = [line.split() for line in text.splitlines()]
+    assert (code, json_code, ended, after_code) == (0, 0, 0, 4), text + after
+    assert ["sources", "received", "100", "=", "matched", "75", "+", "unrouted", "25", "\u2713"] in lines
+    assert ["sinks", "emitted", "75", "=", "delivered", "75", "\u2713"] in lines
+    assert json.loads(document)["health"]["problems"] == []
+    assert "No node of" in after
