@@ -8,3 +8,5 @@
 #![forbid(unsafe_code)]
 
 pub mod fs;
+#[cfg(feature = "sim")]
+pub mod sim;
