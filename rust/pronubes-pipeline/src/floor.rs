@@ -9,9 +9,9 @@ use crate::hooks::HookQueue;
 use crate::names::Names;
 use crate::node::{Delivery, MqttSpec};
 use crate::quarantine::{Fault, Quarantine};
-use crate::queue::Item;
+use crate::queue::{Item, Policy};
 use crate::settle::{Hold, Settle};
-use crate::sink::{BatchSink, LatestSink, MqttSink, Refusal};
+use crate::sink::{BatchSink, LatestSink, MqttSink, Refusal, SinkCounters};
 use crate::tap::Taps;
 
 /// What a sink is.
@@ -35,6 +35,35 @@ pub(crate) struct Sink {
     pub(crate) is_overfull: bool,
     /// It has drained and left.
     pub(crate) is_gone: bool,
+}
+
+impl Sink {
+    /// Tells those who wait for messages that the sink's queue dropped.
+    pub(crate) fn release_dropped(&mut self, settle: &mut Settle<u64>) {
+        match &mut self.kind {
+            SinkKind::Mqtt { sink, .. } => sink.release_dropped(settle),
+            SinkKind::Batch(sink) => sink.release_dropped(settle),
+            SinkKind::Latest(_) => {}
+        }
+    }
+
+    /// The ledger.
+    pub(crate) fn counters(&self) -> SinkCounters {
+        match &self.kind {
+            SinkKind::Mqtt { sink, .. } => sink.counters(),
+            SinkKind::Batch(sink) => sink.counters(),
+            SinkKind::Latest(sink) => sink.counters,
+        }
+    }
+
+    /// What happens when its queue is full, if it has one.
+    pub(crate) fn policy(&self) -> Option<Policy> {
+        match &self.kind {
+            SinkKind::Mqtt { sink, .. } => Some(sink.policy()),
+            SinkKind::Batch(sink) => Some(sink.policy()),
+            SinkKind::Latest(_) => None,
+        }
+    }
 }
 
 /// A hook of the present or an earlier plan.

@@ -4,6 +4,8 @@ use pronubes_mqtt::codec::properties::{Place, PropertyBuffer};
 use pronubes_mqtt::{ConfigError, QoS, RetainHandling, Secret, SessionConfig, Subscription, Version, Will};
 use serde::Deserialize;
 
+use crate::queue::Policy;
+
 /// Everything beside the routes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,9 +96,12 @@ pub struct SinkSpec {
     /// Quality of service of messages whose route does not say it (MQTT).
     #[serde(default)]
     pub qos: u8,
-    /// High mark of the queue; its sources are held up above it.
+    /// Size of the queue.
     #[serde(default = "default_queue_bytes")]
     pub queue_bytes: usize,
+    /// What happens when it is full.
+    #[serde(default)]
+    pub policy: Policy,
     /// Messages in a batch at most.
     #[serde(default = "default_batch_rows")]
     pub batch_rows: usize,

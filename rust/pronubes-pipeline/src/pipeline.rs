@@ -205,6 +205,7 @@ impl Pipeline {
         self.has_more = false;
         let Floor { sinks, settle, quarantine, .. } = &mut self.floor;
         for sink in sinks {
+            sink.release_dropped(settle);
             let SinkKind::Mqtt { sink, connection } = &mut sink.kind else { continue };
             self.has_more |= sink.flush(&mut |item, refusal: Refusal| refuse(quarantine, item, refusal));
             if !sink.session.output().is_empty() {

@@ -198,7 +198,7 @@ impl Pipeline {
         let kind = match &plan.session {
             Some(config) => {
                 let connection = self.connect(Port::Sink(slot));
-                let sink = Box::new(MqttSink::new(Session::new(config.clone()), spec.queue_bytes, &names));
+                let sink = Box::new(MqttSink::new(Session::new(config.clone()), spec.policy, spec.queue_bytes, &names));
                 SinkKind::Mqtt { sink, connection }
             }
             None if spec.kind == node::SinkKind::Latest => {
@@ -206,7 +206,13 @@ impl Pipeline {
             }
             None => {
                 let limits = SegmentLimits { rows: spec.batch_rows.max(1), bytes: spec.batch_bytes.max(1) };
-                SinkKind::Batch(Box::new(BatchSink::new(spec.queue_bytes, limits, linger_ns(plan), &names)))
+                SinkKind::Batch(Box::new(BatchSink::new(
+                    spec.policy,
+                    spec.queue_bytes,
+                    limits,
+                    linger_ns(plan),
+                    &names,
+                )))
             }
         };
         self.floor.sinks.push(Sink {
@@ -408,8 +414,8 @@ fn reconfigure(sink: &mut Sink, plan: &SinkPlan) {
     sink.is_retired = false;
     sink.qos = plan.spec.qos;
     match &mut sink.kind {
-        SinkKind::Mqtt { sink, .. } => sink.set_limit(plan.spec.queue_bytes),
-        SinkKind::Batch(sink) => sink.reconfigure(plan.spec.queue_bytes, linger_ns(plan)),
+        SinkKind::Mqtt { sink, .. } => sink.reconfigure(plan.spec.policy, plan.spec.queue_bytes),
+        SinkKind::Batch(sink) => sink.reconfigure(plan.spec.policy, plan.spec.queue_bytes, linger_ns(plan)),
         SinkKind::Latest(sink) => sink.latest.set_limit(plan.spec.latest_bytes),
     }
 }

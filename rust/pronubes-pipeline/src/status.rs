@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::floor::SinkKind;
 use crate::pipeline::{Pipeline, Port};
+use crate::queue::Policy;
 use crate::reload::{Carried, add_route, add_source};
 use crate::sink::SinkCounters;
 
@@ -59,6 +60,8 @@ pub struct SinkStatus {
     pub name: Box<str>,
     /// `mqtt`, `batch` or `latest`.
     pub kind: &'static str,
+    /// What happens when its queue is full; nothing for a sink without a queue.
+    pub policy: Option<Policy>,
     /// The ledger's counters.
     #[serde(flatten)]
     pub counters: SinkCounters,
@@ -241,19 +244,16 @@ impl Pipeline {
         let sinks = self.floor.sinks.iter().filter(|sink| !sink.is_gone);
         sinks
             .map(|sink| {
-                let (kind, counters, buffered, queued_bytes, oldest_ns) = match &sink.kind {
-                    SinkKind::Mqtt { sink, .. } => {
-                        ("mqtt", sink.counters, sink.walk(), sink.queued_bytes(), sink.oldest_ns())
-                    }
-                    SinkKind::Batch(sink) => {
-                        ("batch", sink.counters, sink.walk(), sink.queued_bytes(), sink.oldest_ns())
-                    }
-                    SinkKind::Latest(sink) => ("latest", sink.counters, 0, sink.latest.bytes(), None),
+                let (kind, buffered, queued_bytes, oldest_ns) = match &sink.kind {
+                    SinkKind::Mqtt { sink, .. } => ("mqtt", sink.walk(), sink.queued_bytes(), sink.oldest_ns()),
+                    SinkKind::Batch(sink) => ("batch", sink.walk(), sink.queued_bytes(), sink.oldest_ns()),
+                    SinkKind::Latest(sink) => ("latest", 0, sink.latest.bytes(), None),
                 };
                 SinkStatus {
                     name: sink.name.clone(),
                     kind,
-                    counters,
+                    policy: sink.policy(),
+                    counters: sink.counters(),
                     buffered,
                     queued_bytes,
                     oldest_age_ns: oldest_ns.map(|oldest| now_ns - oldest),
@@ -300,11 +300,7 @@ impl Pipeline {
     /// Sinks that a reload removed are not listed any more; what they did counts on.
     fn add_gone_sinks(&self, totals: &mut Totals) {
         for sink in self.floor.sinks.iter().filter(|sink| sink.is_gone) {
-            let counters = match &sink.kind {
-                SinkKind::Mqtt { sink, .. } => sink.counters,
-                SinkKind::Batch(sink) => sink.counters,
-                SinkKind::Latest(sink) => sink.counters,
-            };
+            let counters = sink.counters();
             totals.delivered += counters.delivered;
             totals.quarantined += counters.quarantined;
             totals.dropped += counters.dropped;
@@ -400,7 +396,9 @@ impl Status {
         });
         let sinks = self.sinks.iter().all(|sink| {
             let counters = &sink.counters;
-            counters.emitted == counters.delivered + counters.dropped + counters.quarantined + sink.buffered
+            let is_dropped = counters.dropped == counters.drops.total();
+            let ends = counters.delivered + counters.dropped + counters.quarantined + sink.buffered;
+            is_dropped && counters.emitted == ends
         });
         let quarantine = &self.quarantine;
         let is_quarantine = quarantine.received == quarantine.written + quarantine.evicted + quarantine.buffered;

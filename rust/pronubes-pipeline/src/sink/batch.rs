@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::SinkCounters;
 use crate::names::Names;
-use crate::queue::{Gate, Item, Load, Queue, Segment, SegmentLimits};
+use crate::queue::{Item, Load, Policy, Segment, SegmentLimits, SinkQueue};
 use crate::settle::{Hold, Settle};
 
 /// A batch that Python has.
@@ -28,10 +28,8 @@ pub enum ConfirmError {
 /// A queue that Python empties in batches.
 #[derive(Debug)]
 pub struct BatchSink {
-    /// The ledger.
-    pub counters: SinkCounters,
-    queue: Queue,
-    gate: Gate,
+    counters: SinkCounters,
+    queue: SinkQueue,
     linger_ns: i64,
     out: Option<Out>,
     next_id: u64,
@@ -41,11 +39,10 @@ pub struct BatchSink {
 impl BatchSink {
     /// An empty sink.
     #[must_use]
-    pub fn new(queue_bytes: usize, limits: SegmentLimits, linger_ns: i64, names: &Arc<Names>) -> Self {
+    pub fn new(policy: Policy, queue_bytes: usize, limits: SegmentLimits, linger_ns: i64, names: &Arc<Names>) -> Self {
         Self {
             counters: SinkCounters::default(),
-            queue: Queue::new(limits, Arc::clone(names)),
-            gate: Gate::new(queue_bytes),
+            queue: SinkQueue::new(policy, queue_bytes, limits, names),
             linger_ns,
             out: None,
             next_id: 1,
@@ -132,16 +129,33 @@ impl BatchSink {
         Ok(())
     }
 
+    /// The ledger.
+    #[must_use]
+    pub fn counters(&self) -> SinkCounters {
+        self.counters.with(self.queue.drops())
+    }
+
+    /// What happens when its queue is full.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.queue.policy()
+    }
+
+    /// Tells those who wait for messages that its queue dropped.
+    pub fn release_dropped<M: Copy>(&mut self, settle: &mut Settle<M>) {
+        self.queue.release_dropped(settle);
+    }
+
     /// Whether its sources are to be held up.
     pub fn update_gate(&mut self) -> bool {
         let out = self.out.as_ref().map_or(0, |out| out.segment.size());
-        self.gate.update(self.queue.bytes() + out)
+        self.queue.update_gate(out)
     }
 
     /// Whether it is far above its high mark.
     #[must_use]
     pub fn is_overfull(&self) -> bool {
-        self.queue.bytes() > 2 * self.gate.high()
+        self.queue.is_overfull()
     }
 
     /// When the oldest message of the queue came in.
@@ -167,9 +181,9 @@ impl BatchSink {
         self.queue.rename(names);
     }
 
-    /// Another high mark and linger time; segments keep the size they were begun with.
-    pub fn reconfigure(&mut self, queue_bytes: usize, linger_ns: i64) {
-        self.gate = Gate::new(queue_bytes);
+    /// Another policy, size and linger time; segments keep the size they were begun with.
+    pub fn reconfigure(&mut self, policy: Policy, queue_bytes: usize, linger_ns: i64) {
+        self.queue.reconfigure(policy, queue_bytes);
         self.linger_ns = linger_ns;
     }
 }

@@ -2,7 +2,7 @@
 
 use super::SinkCounters;
 use crate::latest::Latest;
-use crate::queue::Item;
+use crate::queue::{DropReason, Item};
 
 /// The newest value per topic as a sink: whatever comes is taken at once.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl LatestSink {
         if self.latest.put(item) {
             self.counters.delivered += 1;
         } else {
-            self.counters.dropped += 1;
+            self.counters.drop(DropReason::MemoryFull, 1);
         }
     }
 }

@@ -17,6 +17,7 @@ pub use mqtt::MqttSink;
 use pronubes_core::Reason;
 use serde::Serialize;
 
+use crate::queue::{DropReason, Drops};
 use crate::settle::Hold;
 
 /// A sink's ledger: emitted = delivered + dropped + quarantined + buffered.
@@ -26,10 +27,26 @@ pub struct SinkCounters {
     pub emitted: u64,
     /// Messages that the other side has.
     pub delivered: u64,
-    /// Messages lost by a policy, counted.
+    /// Messages lost, counted.
     pub dropped: u64,
+    /// The same by reason.
+    pub drops: Drops,
     /// Messages that the other side refused for good.
     pub quarantined: u64,
+}
+
+impl SinkCounters {
+    fn drop(&mut self, reason: DropReason, messages: u64) {
+        self.dropped += messages;
+        self.drops.add(reason, messages);
+    }
+
+    /// With what the sink's queue dropped.
+    fn with(mut self, drops: &Drops) -> Self {
+        self.dropped += drops.total();
+        self.drops.merge(drops);
+        self
+    }
 }
 
 /// A message that a sink will never take.

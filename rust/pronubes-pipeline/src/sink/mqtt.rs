@@ -8,7 +8,7 @@ use pronubes_mqtt::{Publish, PublishError, QoS, Session, State};
 
 use super::{Refusal, SinkCounters};
 use crate::names::Names;
-use crate::queue::{Gate, Item, Load, Queue, Segment, SegmentLimits};
+use crate::queue::{DropReason, Item, Load, Policy, Segment, SegmentLimits, SinkQueue};
 use crate::settle::{Hold, Settle};
 
 /// Bytes that one flush may put into a session's output: a long queue leaves in pieces, so that a slow transport can object.
@@ -18,10 +18,9 @@ const FLUSH_BYTES: usize = 1 << 20;
 pub struct MqttSink {
     /// The session.
     pub session: Session,
-    /// The ledger.
-    pub counters: SinkCounters,
-    queue: Queue,
-    gate: Gate,
+    /// The ledger, without what the queue dropped: [`MqttSink::counters`] has it all.
+    pub(crate) counters: SinkCounters,
+    queue: SinkQueue,
     /// Whether the transport takes more.
     is_writable: bool,
     /// QoS 0 messages in the session's output, which the transport does not have yet, and who waits for them.
@@ -41,12 +40,11 @@ enum Sent {
 impl MqttSink {
     /// A sink without a connection.
     #[must_use]
-    pub fn new(session: Session, queue_bytes: usize, names: &Arc<Names>) -> Self {
+    pub fn new(session: Session, policy: Policy, queue_bytes: usize, names: &Arc<Names>) -> Self {
         Self {
             session,
             counters: SinkCounters::default(),
-            queue: Queue::new(SegmentLimits::default(), Arc::clone(names)),
-            gate: Gate::new(queue_bytes),
+            queue: SinkQueue::new(policy, queue_bytes, SegmentLimits::default(), names),
             is_writable: false,
             unwritten: 0,
             unwritten_holds: Vec::new(),
@@ -167,7 +165,7 @@ impl MqttSink {
     /// those who wait. (The pipeline hands output over in the same call that makes it, so that there should be none.)
     pub fn closed<M: Copy>(&mut self, now_ns: u64, settle: &mut Settle<M>) {
         self.is_writable = false;
-        self.counters.dropped += self.unwritten;
+        self.counters.drop(DropReason::ConnectionLost, self.unwritten);
         self.unwritten = 0;
         for hold in self.unwritten_holds.drain(..) {
             settle.fail(hold);
@@ -201,15 +199,32 @@ impl MqttSink {
         self.is_writable = is_writable && self.session.state() != State::Closed;
     }
 
+    /// The ledger.
+    #[must_use]
+    pub fn counters(&self) -> SinkCounters {
+        self.counters.with(self.queue.drops())
+    }
+
+    /// What happens when its queue is full.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.queue.policy()
+    }
+
+    /// Tells those who wait for messages that its queue dropped.
+    pub fn release_dropped<M: Copy>(&mut self, settle: &mut Settle<M>) {
+        self.queue.release_dropped(settle);
+    }
+
     /// Whether its sources are to be held up.
     pub fn update_gate(&mut self) -> bool {
-        self.gate.update(self.queue.bytes())
+        self.queue.update_gate(0)
     }
 
     /// Whether it is far above its high mark.
     #[must_use]
     pub fn is_overfull(&self) -> bool {
-        self.queue.bytes() > 2 * self.gate.high()
+        self.queue.is_overfull()
     }
 
     /// When the oldest message of the queue came in.
@@ -236,9 +251,9 @@ impl MqttSink {
         self.queue.rename(names);
     }
 
-    /// Another high mark.
-    pub fn set_limit(&mut self, queue_bytes: usize) {
-        self.gate = Gate::new(queue_bytes);
+    /// Another policy and size of its queue.
+    pub fn reconfigure(&mut self, policy: Policy, queue_bytes: usize) {
+        self.queue.reconfigure(policy, queue_bytes);
     }
 }
 
