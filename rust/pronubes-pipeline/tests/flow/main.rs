@@ -5,5 +5,6 @@ mod blocking;
 mod broker;
 mod chaos;
 mod judging;
+mod overload;
 mod reloading;
 mod world;
