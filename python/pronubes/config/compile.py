@@ -295,7 +295,7 @@ def _source(name: str, source: Source, node: str, resolve: _Secrets) -> dict[str
 
 def _sink(name: str, sink: Sink, node: str, resolve: _Secrets) -> dict[str, Any]:
     options = sink.options
-    entry: dict[str, Any] = {"name": name, "kind": "batch", "queue_bytes": options.queue.size}
+    entry: dict[str, Any] = {"name": name, "kind": "batch", "queue_bytes": options.queue.size, "policy": options.queue.policy}
     if isinstance(options, MqttSinkOptions):
         session = _session(options, f"{node}-{name}", resolve, "sinks", name)
         session |= {"max_inflight": options.max_inflight, "clean_start": options.starts_clean}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pronubes.config.contracts import unsettled
+from pronubes.config.delivery import delivery_of
 from pronubes.config.filter_index import FilterIndex, Steps, TooManySteps
 from pronubes.config.findings import Finding, Path
 from pronubes.config.lint_namespace import namespace_rules
@@ -257,7 +258,7 @@ def _delivery(subject: Lint) -> Found:
     """Delivery classes that promise less, or cost more, than they seem to."""
     configuration = subject.configuration
     for name, route, sources in subject.routes:
-        classes = {source: route.delivery or configuration.sources[source].options.default_delivery() for source in sources}
+        classes = {source: delivery_of(route, configuration.sources[source]) for source in sources}
         waiting = [source for source, chosen in classes.items() if chosen == "through"]
         path: Path = ("routes", name, "delivery") if route.delivery else ("routes", name)
         for source in sources:

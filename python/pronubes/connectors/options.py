@@ -43,6 +43,7 @@ __all__ = [
     "ConnectorOptions",
     "NameRule",
     "NamesOptions",
+    "Policy",
     "QueueOptions",
     "SinkConnector",
     "SinkOptions",
@@ -52,6 +53,10 @@ __all__ = [
     "TagSourceOptions",
     "ViewSinkOptions",
 ]
+
+
+Policy = Literal["block", "drop_oldest", "drop_newest", "keep_latest"]
+"""What happens when a sink's queue is full."""
 
 
 class StrictModel(BaseModel):
@@ -158,9 +163,12 @@ class QueueOptions(StrictModel):
     """The queue in front of a sink."""
 
     size: ByteSize = Field(default=16 * 2**20, ge=64 * 2**10)
-    """How many bytes of messages may wait. Above, the sources that feed the sink are held back; nothing is dropped."""
-    policy: Literal["block"] = "block"
-    """What happens when it is full: `block` holds the sources back."""
+    """How many bytes of messages may wait."""
+    policy: Policy = "block"
+    """What happens when it is full: `block` holds back the sources that feed the sink, and drops nothing. `drop_oldest` and `drop_newest` drop
+    what has waited longest, or what comes. `keep_latest`: above half of `size`, and from then on until it is empty, a newer value of a topic
+    replaces the one that waits; beyond `size` the topics that have waited longest are dropped. Each drop is counted. The last three are not for
+    routes that promise delivery (`durable`, `through`)."""
 
 
 class SinkOptions(ConnectorOptions):
