@@ -6,16 +6,18 @@ only tasks are ended and started. Between the two the event loop is not given aw
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import TYPE_CHECKING
 
 from pronubes._core import SpecFailure
+from pronubes.config.model import Sink
 from pronubes.telemetry import emit, events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pronubes.config.model import Sink, Source
+    from pronubes.config.model import Source
     from pronubes.pipeline.node import Node
     from pronubes.pipeline.plan import NodePlan
 
@@ -62,7 +64,16 @@ async def reload(node: Node, plan: NodePlan) -> None:
 
 def _gone(old: Mapping[str, Source] | Mapping[str, Sink], new: Mapping[str, Source] | Mapping[str, Sink]) -> list[str]:
     """Name what is in `old` and not, or not the same, in `new`."""
-    return [name for name, planned in old.items() if new.get(name) != planned]
+    return [name for name, planned in old.items() if not _goes_on(planned, new.get(name))]
+
+
+def _goes_on(old: Source | Sink, new: Source | Sink | None) -> bool:
+    """Tell whether a connector stays as it is. A sink's queue is the engine's, which changes its size and policy while messages wait."""
+    return old == new or (isinstance(old, Sink) and isinstance(new, Sink) and _without_queue(old) == _without_queue(new))
+
+
+def _without_queue(sink: Sink) -> Sink:
+    return dataclasses.replace(sink, options=sink.options.model_copy(update={"queue": None}))
 
 
 def _stop_sources(node: Node, names: list[str]) -> int:
