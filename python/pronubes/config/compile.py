@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pronubes.batch import Dtype
+from pronubes.config.canary import add_to_node, add_to_router
 from pronubes.config.column_types import agreed, column_types
 from pronubes.config.findings import Finding, Path
 from pronubes.config.load import Loaded, in_order
@@ -52,8 +53,13 @@ class Compiled:
     column_types: tuple[Mapping[str, Dtype], ...] = ()
 
 
-def compile_router(loaded: Loaded) -> Compiled:
-    """Write the router's specification. The engine has not seen it yet: see `refuse_errors`."""
+def compile_router(loaded: Loaded, *, has_canary: bool = False) -> Compiled:
+    """Write the router's specification. The engine has not seen it yet: see `refuse_errors`.
+
+    Args:
+        loaded: The configuration.
+        has_canary: Whether it is for a node, which has a canary.
+    """
     configuration = loaded.configuration
     hooks: dict[tuple[str, float], int] = {}
     retained = {name: bool(getattr(sink.options, "retain", False)) for name, sink in configuration.sinks.items()}
@@ -78,6 +84,8 @@ def compile_router(loaded: Loaded) -> Compiled:
         spec["namespace"] = namespace_spec(configuration.namespace, configuration.routes.keys(), configuration.sources.keys(), made)
     if configuration.catalog is not None:
         spec["catalog"] = catalog_spec(configuration.catalog)
+    if has_canary:
+        add_to_router(spec)
     return Compiled(loaded, orjson.dumps(spec), tuple(hooks), _column_types(loaded, hooks))
 
 
@@ -235,12 +243,13 @@ def _wrong_subscriptions(loaded: Loaded) -> list[Diagnostic]:
     return found
 
 
-def compile_node(loaded: Loaded, *, environ: Mapping[str, str] = os.environ) -> bytes:
+def compile_node(loaded: Loaded, *, environ: Mapping[str, str] = os.environ, has_canary: bool = False) -> bytes:
     """Write what the node needs beside the routes, JSON. Secrets are read now and stand in it: it must never be logged.
 
     Args:
         loaded: The configuration.
         environ: The environment, for secrets.
+        has_canary: As for `compile_router`.
 
     Raises:
         ConfigurationError: Secrets are not available; all of them.
@@ -251,6 +260,8 @@ def compile_node(loaded: Loaded, *, environ: Mapping[str, str] = os.environ) -> 
         "sinks": [_sink(name, sink, configuration.name, resolve) for name, sink in configuration.sinks.items()],
         "routes": {name: route.delivery for name, route in configuration.routes.items() if route.delivery is not None},
     }
+    if has_canary:
+        add_to_node(node)
     if resolve.missing:
         raise ConfigurationError(in_order(resolve.missing))
     return orjson.dumps(node)

@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from pronubes.config.namespace import Catalog, Namespace
+from pronubes.config.operations import Health, Metrics
 from pronubes.config.templates.model import Instance, Template
 from pronubes.connectors import registry
 from pronubes.connectors.options import ConnectorOptions, SinkConnector, SinkOptions, SourceConnector, SourceOptions, StrictModel
@@ -285,3 +286,7 @@ class Configuration(StrictModel):
     """Which names there may be, and who may publish under them. Left out: all, and everybody."""
     catalog: Catalog | None = None
     """The catalogue of names. Left out: it is kept where there is a `namespace`."""
+    metrics: Metrics | None = None
+    """The endpoint for Prometheus. Left out: there is none."""
+    health: Health = Field(default_factory=Health)
+    """How the node finds out whether it is well."""

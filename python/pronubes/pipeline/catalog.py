@@ -8,6 +8,7 @@ import orjson
 
 from pronubes.catalog import described, described_page
 from pronubes.errors import NoCatalog
+from pronubes.pipeline.canary import without_canary_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,11 +34,13 @@ class NodeCatalog:
     def page(self, *, topic_filter: str | None, search: str | None, after: str | None, limit: int) -> bytes:
         """See `EngineView.catalog_page`."""
         engine, now_ns = self._node.engine, self._node.clock()
-        return _asked(lambda: engine.catalog_page(filter=topic_filter, search=search, after=after, limit=limit, now_ns=now_ns))
+        page = _asked(lambda: engine.catalog_page(filter=topic_filter, search=search, after=after, limit=limit, now_ns=now_ns))
+        return without_canary_name(page, "topics")
 
     def children(self, prefix: str | None, *, after: str | None, limit: int) -> bytes:
         """See `EngineView.catalog_children`."""
-        return _asked(lambda: self._node.engine.catalog_children(prefix, after=after, limit=limit))
+        page = _asked(lambda: self._node.engine.catalog_children(prefix, after=after, limit=limit))
+        return page if prefix else without_canary_name(page, "children")
 
     def topic(self, topic: str) -> bytes | None:
         """See `EngineView.catalog_topic`."""
@@ -45,7 +48,8 @@ class NodeCatalog:
 
     def changes(self, since: int, *, limit: int) -> bytes:
         """See `EngineView.catalog_changes`."""
-        return _asked(lambda: self._node.engine.catalog_changes(since, limit=limit, now_ns=self._node.clock()))
+        page = _asked(lambda: self._node.engine.catalog_changes(since, limit=limit, now_ns=self._node.clock()))
+        return without_canary_name(page, "topics")
 
     def contracts(self) -> Mapping[str, Mapping[str, Any]]:  # Any: JSON documents
         """See `EngineView.contracts`; worked out once per plan."""

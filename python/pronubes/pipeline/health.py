@@ -9,14 +9,14 @@ Rules of this file:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pronubes.telemetry import account, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["OLD_TOKEN_NS", "Problem", "problems"]
+__all__ = ["OLD_TOKEN_NS", "CanaryState", "Problem", "problems"]
 
 OLD_TOKEN_NS = 30 * 10**9
 """A message that its source waits this long for an acknowledgement of is an alarm."""
@@ -50,8 +50,25 @@ _LOGS: Mapping[str, tuple[Code, str]] = {
 }
 
 
-def problems(status: Mapping[str, Any]) -> Iterator[Problem]:  # Any: a JSON document
+class CanaryState(Protocol):
+    """What is known of the canary; `pipeline.canary.Canary` is one."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether none came back for too long."""
+
+    @property
+    def age_s(self) -> float | None:
+        """How long ago the last one came back; None: never."""
+
+
+def problems(status: Mapping[str, Any], canary: CanaryState) -> Iterator[Problem]:  # Any: a JSON document
     """Name what is wrong in a status; nothing when the node is healthy."""
+    if canary.is_lost:
+        since = "since the start" if canary.age_s is None else f"for {canary.age_s:,.0f} s"
+        yield Problem(
+            "canary_lost", f"No canary has come through {since}: messages may not be moving. If nothing else is named here, restart the node."
+        )
     if not status.get("balanced", True):
         where = ", ".join(f"{name} ({difference:+,})" for name, difference in account.unbalanced(status)) or "messages in hooks"
         yield Problem("ledger", f"A ledger does not add up: {where}. That is a defect of pronubes: please report it with `pronubes status --json`.")

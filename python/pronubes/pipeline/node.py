@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, cast
 import orjson
 
 from pronubes._core import Pipeline, SpecFailure
+from pronubes.config.canary import CANARY
 from pronubes.connectors.base import ConnectorContext
 from pronubes.pipeline.backoff import Backoff
+from pronubes.pipeline.canary import Canary, without_canary
 from pronubes.pipeline.catalog import NodeCatalog
 from pronubes.pipeline.clock import Clock
 from pronubes.pipeline.dispatch import Dispatcher
@@ -75,6 +77,7 @@ class Node:
         self.tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._dispatcher: Dispatcher | None = None
+        self._canary: Canary | None = None
         self.catalog = NodeCatalog(self)
         self.quarantine_tail = QuarantineTail()
         self.quarantine = QuarantineFile(
@@ -93,12 +96,27 @@ class Node:
         """The running engine. Only while the node runs."""
         return self.dispatcher.engine
 
+    @property
+    def canary(self) -> Canary:
+        """What proves that messages come through. Only while the node runs."""
+        if self._canary is None:
+            raise RuntimeError("The node does not run yet; wait for `is_running`.")
+        return self._canary
+
     def status(self) -> dict[str, Any]:  # Any: a JSON document
         """Return the ledgers, queues and connections, and what is wrong with them."""
-        document: dict[str, Any] = orjson.loads(self.engine.status(now_ns=self.clock()))
+        return self.describe(self.engine.status(now_ns=self.clock()))
+
+    def describe(self, engine_status: bytes) -> dict[str, Any]:  # Any: a JSON document
+        """Make the node's status of the engine's. May be called on another thread."""
+        document = without_canary(orjson.loads(engine_status))
         document["node"] = self.plan.name
         document["uptime_s"] = round(time.monotonic() - self._began_s, 3)
-        document["health"] = {"problems": [asdict(problem) for problem in problems(document)]}
+        canary = self.canary
+        document["health"] = {
+            "problems": [asdict(problem) for problem in problems(document, canary)],
+            "canary": {"came_back": canary.came_back, "age_s": canary.age_s, "trip_s": canary.trip_s, "every_s": canary.every_s},
+        }
         return document
 
     def stop(self, cause: str = "stop") -> None:
@@ -123,6 +141,7 @@ class Node:
         except SpecFailure as failure:
             raise plan.refused(failure) from failure
         self._dispatcher = Dispatcher(engine, self.clock, self._settle)
+        self._canary = Canary(self._dispatcher, self.clock, every_s=plan.canary_every_s, monotonic_s=time.monotonic)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -132,6 +151,7 @@ class Node:
                 self.start_sources()
                 self.start(("node", "quarantine"), self._keep_quarantine())
                 self.start(("node", "clock"), self._follow_clock())
+                self.start(("node", "canary"), self._canary.run())
                 emit(
                     events.NodeStarted(
                         node=plan.name,
@@ -222,7 +242,9 @@ class Node:
 
     def _settle(self, source: str, position: int, is_delivered: bool) -> None:  # noqa: FBT001 - the dispatcher's callback
         ingress = self.ingress.get(source)
-        if ingress is not None:
+        if source == CANARY:
+            self.canary.settle(position, is_delivered=is_delivered)
+        elif ingress is not None:
             ingress.settle(position, is_delivered=is_delivered)
 
     async def _keep_quarantine(self) -> None:
@@ -277,6 +299,7 @@ class Node:
         emit(events.NodeDraining(cause=self._stop_cause, grace_s=self._grace_s))
         for name in self.ingress:
             self.tasks["source", name].cancel()
+        self.canary.is_ending = True
         self.dispatcher.do(self.engine.stop_sources(now_ns=self.clock()))
         for egress in self.egress.values():
             egress.drain()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pronubes.config.compile import Compiled
     from pronubes.config.load import Loaded
     from pronubes.config.model import Sink, Source
+    from pronubes.config.operations import Metrics
     from pronubes.errors import ConfigurationError
     from pronubes.hooks import Hook
 
@@ -41,6 +42,8 @@ class NodePlan:
         units: The unit of `value` of what leaves each route, where its contract names one.
         quarantine_size: How many bytes of bad messages are kept.
         quarantine_age_s: How long they are kept, in seconds.
+        canary_every_s: How often a canary is sent, in seconds.
+        metrics: Where numbers are served for Prometheus, if they are.
         path: The configuration file, as it was named.
         compiled: Where everything of `spec` stands in the file, for what the engine finds wrong.
     """
@@ -58,6 +61,8 @@ class NodePlan:
     units: Mapping[str, str] = field(default_factory=dict)
     quarantine_size: int = 2**30
     quarantine_age_s: float = 7 * 86_400.0
+    canary_every_s: float = 10.0
+    metrics: Metrics | None = None
     path: str = ""
     compiled: Compiled | None = field(default=None, repr=False, compare=False)
 
@@ -103,7 +108,7 @@ def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
     """
     from pronubes.config.compile import compile_node, compile_router, refuse_subscriptions
 
-    compiled = compile_router(loaded)
+    compiled = compile_router(loaded, has_canary=True)
     refuse_subscriptions(loaded)
     configuration = loaded.configuration
     return NodePlan(
@@ -111,7 +116,7 @@ def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
         base_dir=loaded.base_dir,
         data_dir=loaded.data_dir,
         spec=compiled.spec,
-        node=compile_node(loaded),
+        node=compile_node(loaded, has_canary=True),
         sources={name: _stamped(source, loaded.base_dir) for name, source in configuration.sources.items()},
         sinks=configuration.sinks,
         routes=tuple(configuration.routes),
@@ -120,6 +125,8 @@ def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
         units=loaded.contracts.units(configuration),
         quarantine_size=configuration.quarantine.size,
         quarantine_age_s=configuration.quarantine.age,
+        canary_every_s=configuration.health.every,
+        metrics=configuration.metrics,
         path=path,
         compiled=compiled,
     )
