@@ -19,6 +19,8 @@ def generate() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["reference/configuration.md", "reference/contracts.md", "reference/exit-codes.md", "reasons.md"])
+@pytest.mark.parametrize(
+    "page", ["reference/configuration.md", "reference/contracts.md", "reference/exit-codes.md", "reference/metrics.md", "reasons.md"]
+)
 def test_a_page_is_up_to_date(generate: ModuleType, page: str) -> None:
     assert generate.PAGES[page]() == (DOCS / page).read_text(encoding="utf-8"), "run `make docs`"

@@ -8,34 +8,20 @@ Rules of this file:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pronubes.telemetry import account, reading
+from pronubes.telemetry.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["OLD_TOKEN_NS", "CanaryState", "Problem", "problems"]
+    from pronubes.telemetry.problems import Code
+
+__all__ = ["OLD_TOKEN_NS", "CanaryState", "problems"]
 
 OLD_TOKEN_NS = 30 * 10**9
 """A message that its source waits this long for an acknowledgement of is an alarm."""
-
-Code = Literal["canary_lost", "ledger", "holds_lost", "log_failing", "log_full", "old_token"]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong.
-
-    Attributes:
-        code: What kind; stable, for programs.
-        text: What, where and what it means, as a sentence.
-    """
-
-    code: Code
-    text: str
-
 
 _LOGS: Mapping[str, tuple[Code, str]] = {
     "failing": (

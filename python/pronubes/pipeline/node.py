@@ -119,6 +119,11 @@ class Node:
         }
         return document
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the node is about to end."""
+        return self._stop.is_set()
+
     def stop(self, cause: str = "stop") -> None:
         """Begin to end: sources first, what is inside goes out, then sinks. A second call leaves at once."""
         if self._stop.is_set():

@@ -6,6 +6,7 @@ SIGTERM and SIGINT drain and leave, a second one leaves at once; SIGHUP loads th
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from pronubes.hooks.memory import keep_freed_memory
 from pronubes.pipeline.control import ControlServer, socket_path
 from pronubes.pipeline.node import Node
 from pronubes.pipeline.reload import reload
+from pronubes.pipeline.scrape import keep_metrics
 from pronubes.telemetry import emit, events
 
 if TYPE_CHECKING:
@@ -39,13 +41,14 @@ async def serve(load: Callable[[], NodePlan], *, first: NodePlan, grace_s: float
         keep_freed_memory()
     node = Node(first, grace_s=grace_s)
     loop = asyncio.get_running_loop()
-    wanted = asyncio.Event()
+    wanted, reloaded = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop, signal.Signals(number).name)
     loop.add_signal_handler(signal.SIGHUP, wanted.set)
     helpers = [
-        asyncio.create_task(_reload_when(wanted, node, load), name="reload"),
+        asyncio.create_task(_reload_when(wanted, node, load, reloaded), name="reload"),
         asyncio.create_task(_control(node), name="control"),
+        asyncio.create_task(keep_metrics(node, reloaded, random.Random()), name="metrics"),  # noqa: S311 - jitter, no secret
     ]
     try:
         await node.run()
@@ -64,12 +67,13 @@ async def _control(node: Node) -> None:
         emit(events.ControlUnavailable(path=str(path), error=str(error)))
 
 
-async def _reload_when(wanted: asyncio.Event, node: Node, load: Callable[[], NodePlan]) -> None:
+async def _reload_when(wanted: asyncio.Event, node: Node, load: Callable[[], NodePlan], reloaded: asyncio.Event) -> None:
     while True:
         await wanted.wait()
         wanted.clear()
         try:
             await reload(node, await asyncio.to_thread(load))
+            reloaded.set()
             if node.plan.hooks:
                 keep_freed_memory()
         except ConfigurationError as error:

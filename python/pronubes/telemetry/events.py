@@ -22,6 +22,8 @@ __all__ = [
     "DeviceWell",
     "Event",
     "HookBroken",
+    "MetricsServed",
+    "MetricsUnavailable",
     "NodeDraining",
     "NodeStarted",
     "NodeStopped",
@@ -245,6 +247,25 @@ class PageServed(Event):
     sentence = "The live page is there; open its address in a browser on this machine."
     sink: str
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsServed(Event):
+    """Prometheus may scrape."""
+
+    sentence = "The metrics are there."
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsUnavailable(Event):
+    """The endpoint for Prometheus cannot be opened; nothing else is disturbed."""
+
+    sentence = "The metrics cannot be served; trying again until they can."
+    level = "warning"
+    address: str
+    error: str
+    retry_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ refused, and no answer carries a permission to read it from elsewhere. The page 
 
 from __future__ import annotations
 
-import re
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from pronubes.connectors.live.i3x import i3x_routes
 from pronubes.connectors.live.parameters import topic as asked_topic
 from pronubes.connectors.live.parameters import whole
 from pronubes.connectors.live.values import find_values
+from pronubes.telemetry.web import is_this_machine
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["make_app"]
 
-_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _HEADERS = [
     (
@@ -126,7 +125,7 @@ class _Guard:
 
 def _refusal(scope: Scope) -> Response | None:
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    if not _HOST.fullmatch(headers.get(b"host", "")):
+    if not is_this_machine(headers.get(b"host", "")):
         return _text(421, "This page answers to 127.0.0.1, localhost and [::1] only. Open it under one of these names.")
     if headers.get(b"sec-fetch-site", "none") not in {"none", "same-origin"} and headers.get(b"sec-fetch-mode") != "navigate":
         return _text(403, "Another web page asked for this; only the live page itself may.")

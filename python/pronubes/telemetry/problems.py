@@ -1,0 +1,32 @@
+"""What can be wrong with a node: the codes, for programs and alarms, and what each means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["CODES", "Code", "Problem"]
+
+Code = Literal["canary_lost", "ledger", "holds_lost", "log_failing", "log_full", "old_token"]
+
+CODES: dict[Code, str] = {
+    "canary_lost": "No canary came through for three periods: messages may not be moving.",
+    "ledger": "A ledger does not add up: a defect of pronubes.",
+    "holds_lost": "Messages were given up inside and sent again by their source: a defect of pronubes.",
+    "log_failing": "The disk refuses what a log writes; its sources are not acknowledged.",
+    "log_full": "A log is full; its sources are held back until its sinks have caught up.",
+    "old_token": "A source has waited for an acknowledgement for more than 30 s.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        code: What kind; stable, for programs.
+        text: What, where and what it means, as a sentence.
+    """
+
+    code: Code
+    text: str
