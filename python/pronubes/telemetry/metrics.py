@@ -118,7 +118,7 @@ GROUPS: tuple[Group, ...] = (
             Metric("sink_connected", "gauge", _CONNECTED, _link("is_up")),
             Metric("sink_connection_losses", "counter", _LOST, _link("losses")),
         ),
-        width=15,
+        width=16,
     ),
     Group(
         "sources",

@@ -21,6 +21,8 @@ from pronubes.telemetry.problems import CODES
 
 RECORDED = json.loads((Path(__file__).parents[1] / "cli" / "status_with_logs.json").read_text())
 
+DROPS = ("drop_oldest", "drop_newest", "replaced", "connection_lost", "memory_full")
+
 Sample = tuple[str, frozenset[tuple[str, str]]]
 
 
@@ -42,7 +44,7 @@ def plant(*, routes: int, sources: int, sinks: int) -> dict[str, Any]:  # Any: a
     status["sources"] = [source | {"name": f"source{number}", "received": number} for number in range(sources)]
     every = {code: 1 for code, _, _ in reasons()}
     status["routes"] = [route | {"name": f"route{number}", "matched": number, "reasons": every} for number in range(routes)]
-    drops = {"drop_oldest": 1, "drop_newest": 1, "keep_latest": 1, "memory": 1}
+    drops = dict.fromkeys(DROPS, 1)
     status["sinks"] = [sink | {"name": f"sink{number}", "emitted": number, "drops": drops} for number in range(sinks)]
     (link,) = status["connections"]
     ends = [("source", sources), ("sink", sinks)]
@@ -74,7 +76,7 @@ def test_label_values_come_from_the_configuration_and_the_program_only() -> None
     status["health"]["problems"] = [{"code": "log_full", "text": "SECRET"}]
     page = Exposition().write(status, now_s=0.0)
     allowed = {entry["name"] for group in GROUPS for entry in status[group.part]} | {code for code, _, _ in reasons()} | set(CODES)
-    allowed |= {"durable", "spill", OTHER, "drop_oldest", "drop_newest", "keep_latest", "memory"}
+    allowed |= {"durable", "spill", OTHER, *DROPS}
     labels = {pair for _, labels in samples(page) for pair in labels}
     assert {name for name, _ in labels} <= set(LABELS)
     assert {value for _, value in labels} <= allowed
