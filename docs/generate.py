@@ -317,7 +317,7 @@ _METRICS_HEAD = """\
 With `metrics: {{listen: 127.0.0.1:9464}}` in the configuration Prometheus scrapes `http://127.0.0.1:9464/metrics` (text format 0.0.4). Left out, it
 is off. [What to watch](../how-to/operate.md).
 
-* `/healthz` answers 200 while canaries come through, else 503: the node does not move, and a restart may help.
+* `/healthz` answers 200 while canaries come through, or a log that waits for its disk explains why not; else 503: a restart may help.
 * `/readyz` answers 200 when the node has started, does not end and finds nothing wrong with itself; else 503, with the problems in sentences.
 
 Label values are names of the configuration, reason codes and names of logs, never topics, client ids or texts. There are at most {most:,} series: of

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -48,3 +50,25 @@ async def test_one_look_shows_the_account_and_the_code_says_whether_it_is_health
     assert ["sinks", "emitted", "75", "=", "delivered", "75", "\u2713"] in lines
     assert json.loads(document)["health"]["problems"] == []
     assert "No node of" in after
+
+
+async def test_systemd_hears_that_the_node_is_ready_and_is_fed_by_the_canary(node: NodeProcess, plan: dict[str, Any]) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(node.folder / "notify"))
+        systemd.settimeout(0)
+        node.environ = {"NOTIFY_SOCKET": str(node.folder / "notify"), "WATCHDOG_USEC": "100000"}
+        node.configure(plan)
+        await node.start()
+        heard: list[str] = []
+
+        def is_fed() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    heard.extend(systemd.recv(4096).decode().splitlines())
+            return heard.count("WATCHDOG=1") >= 3
+
+        await until(is_fed, "the watchdog is fed")
+        node.signal(15)
+        assert await node.end() == 0
+        is_fed()
+    assert (heard[0], heard[-1], "STATUS=Healthy." in heard) == ("READY=1", "STOPPING=1", True)

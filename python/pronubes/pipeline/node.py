@@ -31,6 +31,7 @@ from pronubes.pipeline.ingress import Ingress
 from pronubes.pipeline.views import QuarantineTail, View, run_view
 from pronubes.quarantine import QuarantineFile
 from pronubes.telemetry import emit, events
+from pronubes.telemetry.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -118,6 +119,15 @@ class Node:
             "canary": {"came_back": canary.came_back, "age_s": canary.age_s, "trip_s": canary.trip_s, "every_s": canary.every_s},
         }
         return document
+
+    async def find_problems(self) -> list[Problem]:
+        """Name what is wrong with the node now; most of the work is done on another thread."""
+        document = await asyncio.to_thread(self.describe, self.engine.status(now_ns=self.clock()))
+        return [Problem(**problem) for problem in document["health"]["problems"]]
+
+    def is_stuck(self, found: list[Problem]) -> bool:
+        """Tell whether starting anew may help: no canary comes through, and a log that waits for its disk or its sinks is not the reason."""
+        return self.canary.is_lost and not any(problem.code in {"log_failing", "log_full"} for problem in found)
 
     @property
     def is_stopping(self) -> bool:

@@ -107,14 +107,14 @@ class Scrapes:
         return self._refusal(request) or _answer(200, await self._fresh(), CONTENT_TYPE)
 
     async def healthz(self, request: Request) -> Response:
-        """Answer 200 while canaries come through: a node that answers otherwise does not move, and a restart may help."""
+        """Answer 200 unless the node is stuck: then a restart may help."""
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        canary = self._node.canary
-        if canary.is_lost:
+        found = await self._node.find_problems() if self._node.canary.is_lost else []
+        if self._node.is_stuck(found):
             return _answer(503, b"No canary has come through lately: messages may not be moving.\n")
-        return _answer(200, b"A canary has come through lately.\n")
+        return _answer(200, b"The node moves messages, or waits for its disk.\n" if found else b"A canary has come through lately.\n")
 
     async def readyz(self, request: Request) -> Response:
         """Answer 200 when the node has started, does not end, and finds nothing wrong with itself."""
@@ -125,10 +125,8 @@ class Scrapes:
             return _answer(503, b"The node is about to end.\n")
         if not self._node.canary.came_back:
             return _answer(503, b"The node has just started: no canary has come through yet.\n")
-        engine_status = self._node.engine.status(now_ns=self._node.clock())
-        status = await asyncio.to_thread(self._node.describe, engine_status)
-        found = status["health"]["problems"]
-        lines = [f"{problem['code']}: {problem['text']}\n" for problem in found] or ["Nothing is wrong.\n"]
+        found = await self._node.find_problems()
+        lines = [f"{problem.code}: {problem.text}\n" for problem in found] or ["Nothing is wrong.\n"]
         return _answer(503 if found else 200, "".join(lines).encode())
 
     async def _fresh(self) -> bytes:

@@ -16,6 +16,7 @@ from pronubes.pipeline.control import ControlServer, socket_path
 from pronubes.pipeline.node import Node
 from pronubes.pipeline.reload import reload
 from pronubes.pipeline.scrape import keep_metrics
+from pronubes.pipeline.systemd import tell_systemd
 from pronubes.telemetry import emit, events
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ async def serve(load: Callable[[], NodePlan], *, first: NodePlan, grace_s: float
         asyncio.create_task(_reload_when(wanted, node, load, reloaded), name="reload"),
         asyncio.create_task(_control(node), name="control"),
         asyncio.create_task(keep_metrics(node, reloaded, random.Random()), name="metrics"),  # noqa: S311 - jitter, no secret
+        asyncio.create_task(tell_systemd(node), name="systemd"),
     ]
     try:
         await node.run()
