@@ -17,6 +17,7 @@ import orjson
 
 from conftest import find_program
 from pronubes.pipeline.control import ControlClient, socket_path
+from pronubes.quarantine.records import QuarantineReader, Selection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -132,8 +133,12 @@ class NodeProcess:
         return [event for event in self.log() if any(part in str(fact) for fact in event.values())]
 
     def quarantine(self) -> list[dict[str, Any]]:
-        path = self.folder / "data" / "quarantine.ndjson"
-        return [orjson.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+        """What waits in the quarantine, the oldest first."""
+        path = self.folder / "data" / "quarantine.db"
+        if not path.exists():
+            return []
+        with QuarantineReader(path) as reader:
+            return [record.as_json() for record in reader.records(Selection())]
 
     def rss_bytes(self) -> int:
         assert self.process is not None

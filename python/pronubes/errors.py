@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pronubes.diagnostics import Diagnostic
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "NoCatalog",
     "NotConnected",
     "PronubesError",
+    "QuarantineFull",
     "SecretUnavailable",
     "SendRejected",
     "TopicError",
@@ -140,3 +143,17 @@ class NoCatalog(PronubesError):
 
     def __init__(self) -> None:
         super().__init__("This node keeps no catalogue. Declare a `namespace`, or add `catalog: {}` to the configuration.")
+
+
+class QuarantineFull(PronubesError):
+    """The quarantine takes no record: it has its size, or the disk refuses. Whoever writes keeps the records and tries again later.
+
+    Attributes:
+        path: The quarantine's file.
+        why: What is in the way.
+    """
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.path = path
+        self.why = why
+        super().__init__(f"The quarantine {path} takes no record: {why}.")

@@ -6,9 +6,9 @@ import sqlite3
 import sys
 from contextlib import closing
 
-import orjson
 import pytest
 
+from pronubes.quarantine.records import QuarantineReader, Selection
 from servers import run_program
 
 pytestmark = [pytest.mark.server("nats-server"), pytest.mark.timeout(60)]
@@ -21,8 +21,9 @@ async def test_the_demonstration_runs_to_its_end(tmp_path):
     with closing(sqlite3.connect(data / "history.db")) as database:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         rows = sum(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)
-    records = [orjson.loads(line) for line in (data / "quarantine.ndjson").read_bytes().splitlines()]
-    reasons = {record["reason"] for record in records}
+    with QuarantineReader(data / "quarantine.db") as reader:
+        records = list(reader.records(Selection()))
+    reasons = {record.reason for record in records}
     assert rows > 100
     assert len(reasons) >= 3, reasons
-    assert all("payload" in record or "payload_base64" in record for record in records)
+    assert all(record.payload for record in records)

@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "status": "One look at a running node: the account, queues, backlogs, logs, health.",
     "top": "Watch rates, queues and ledgers of a running node.",
     "catalog": "List the names of a running node: newest value, unit, age, contract, owner, where they come from.",
+    "quarantine": "Look at the messages that could not go on; replay or drop them.",
     "tap": "Watch messages as they leave the routes of a running node.",
     "discover": "Draft a configuration from the traffic of a broker.",
     "bench": "Measure the router on this machine.",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
+from pronubes.quarantine.records import QuarantineReader, Selection
+from pronubes.quarantine.schema import FILE_NAME
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -26,7 +29,7 @@ def next_steps(config: Path, live_port: int, broker_port: int) -> str:
     pronubes explain -c {config} raw/bottling/line1/filler/temp/temp01 '{{"value": 71.234, "ts": 1732270000123, "quality": "GOOD"}}'
     pronubes top -c {config}
     sqlite3 {place}/data/history.db "{query}"
-    tail -f {place}/data/quarantine.ndjson        # five sensors are broken on purpose
+    pronubes quarantine list -c {config}          # five sensors are broken on purpose
 
   Add a third consumer: it takes from the namespace, not from the machines.
     mosquitto_sub -p {broker_port} -t 'acme/cologne/+/+/+/state' -v
@@ -65,10 +68,10 @@ def account(folder: Path, status: dict[str, Any] | None) -> str:  # Any: a JSON 
         rows, topics = connection.execute("SELECT count(*), count(DISTINCT topic) FROM history").fetchone()
         connection.close()
         lines.append(f"The historian has {rows:,} values of {topics:,} topics: {database}")
-    quarantine = folder / "data" / "quarantine.ndjson"
+    quarantine = folder / "data" / FILE_NAME
     if quarantine.exists():
-        with quarantine.open("rb") as file:
-            lines.append(f"In quarantine, with reasons: {sum(1 for _ in file):,} messages: {quarantine}")
+        with QuarantineReader(quarantine) as reader:
+            lines.append(f"In quarantine, with reasons: {reader.count(Selection()):,} messages: {quarantine}")
     return "\n".join(lines)
 
 

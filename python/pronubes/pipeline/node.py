@@ -28,8 +28,8 @@ from pronubes.pipeline.egress import Egress
 from pronubes.pipeline.health import problems
 from pronubes.pipeline.hooking import HookRunner
 from pronubes.pipeline.ingress import Ingress
-from pronubes.pipeline.views import QuarantineTail, View, run_view
-from pronubes.quarantine import QuarantineFile
+from pronubes.pipeline.quarantine import QuarantineKeeper
+from pronubes.pipeline.views import View, run_view
 from pronubes.telemetry import emit, events
 from pronubes.telemetry.problems import Problem
 
@@ -80,10 +80,7 @@ class Node:
         self._dispatcher: Dispatcher | None = None
         self._canary: Canary | None = None
         self.catalog = NodeCatalog(self)
-        self.quarantine_tail = QuarantineTail()
-        self.quarantine = QuarantineFile(
-            plan.data_dir / "quarantine.ndjson", size=plan.quarantine_size, age_s=plan.quarantine_age_s, now_ns=self.clock
-        )
+        self.quarantine = QuarantineKeeper(plan, clock=self.clock, randomness=self._random)
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -112,6 +109,7 @@ class Node:
         """Make the node's status of the engine's. May be called on another thread."""
         document = without_canary(orjson.loads(engine_status))
         document["node"] = self.plan.name
+        document["quarantine"] |= self.quarantine.status()
         document["uptime_s"] = round(time.monotonic() - self._began_s, 3)
         canary = self.canary
         document["health"] = {
@@ -164,7 +162,7 @@ class Node:
                 self.start_sinks()
                 self.start_links()
                 self.start_sources()
-                self.start(("node", "quarantine"), self._keep_quarantine())
+                self.start(("node", "quarantine"), self.quarantine.run(self.dispatcher))
                 self.start(("node", "clock"), self._follow_clock())
                 self.start(("node", "canary"), self._canary.run())
                 emit(
@@ -183,6 +181,7 @@ class Node:
                     task.cancel()
         finally:
             self._dispatcher.stop()
+            await self.quarantine.close()
             self._tell_end()
 
     # Starting
@@ -261,31 +260,6 @@ class Node:
             self.canary.settle(position, is_delivered=is_delivered)
         elif ingress is not None:
             ingress.settle(position, is_delivered=is_delivered)
-
-    async def _keep_quarantine(self) -> None:
-        ready = self.dispatcher.is_quarantine_ready
-        backoff = Backoff(self._random)
-        while True:
-            ready.clear()
-            batch = self.engine.take_quarantine()
-            if batch is None:
-                await ready.wait()
-                continue
-            lines = batch.ndjson()
-            try:
-                evicted = await asyncio.to_thread(self.quarantine.append, lines)
-            except OSError as error:
-                self.engine.retry_quarantine(batch.id)
-                pause_s = backoff.next_s()
-                if backoff.is_worth_telling():
-                    emit(events.QuarantineFull(path=str(self.quarantine.path), error=str(error)))
-                await asyncio.sleep(pause_s)
-            else:
-                backoff.reset()
-                if evicted:
-                    emit(events.QuarantineEvicted(path=str(self.quarantine.path), files=evicted))
-                self.quarantine_tail.add(lines)
-                self.dispatcher.do(self.engine.confirm_quarantine(batch.id, now_ns=self.clock()))
 
     async def _follow_clock(self) -> None:
         while True:

@@ -43,6 +43,7 @@ async def reload(node: Node, plan: NodePlan) -> None:
         raise plan.refused(failure) from failure
     old, node.plan = node.plan, plan
     node.canary.every_s = plan.canary_every_s
+    node.quarantine.reconfigure(plan)
     stopped = _stop_sources(node, _gone(old.sources, plan.sources)) + _stop_sinks(node, _gone(old.sinks, plan.sinks))
     node.start_hooks(hooks)
     node.start_sinks()

@@ -20,17 +20,22 @@ if TYPE_CHECKING:
     from pronubes.connectors.base import ViewSink
     from pronubes.pipeline.node import Node
 
-__all__ = ["QuarantineTail", "View", "run_view"]
+__all__ = ["QuarantineTail", "View", "reason_words", "run_view"]
 
 TAIL_RECORDS = 200
 
 
+def reason_words() -> dict[str, dict[str, str]]:
+    """Return what each reason code means (`text`) and what to do about it (`action`)."""
+    return {code: {"text": text, "action": action} for code, text, action in reasons()}
+
+
 class QuarantineTail:
-    """The newest quarantined messages, for people who look, with the sentences of their reasons; the file has all of them."""
+    """The newest quarantined messages, for people who look, with the sentences of their reasons; the store has all of them."""
 
     def __init__(self) -> None:
         self._records: deque[dict[str, Any]] = deque(maxlen=TAIL_RECORDS)  # Any: JSON documents
-        self._words = {code: {"text": text, "action": action} for code, text, action in reasons()}
+        self._words = reason_words()
 
     def add(self, lines: bytes) -> None:
         """Remember the newest of some records, at most `TAIL_RECORDS`, whatever their number."""
@@ -97,7 +102,7 @@ class View:
 
     def quarantined(self) -> list[dict[str, Any]]:  # Any: JSON documents
         """See `EngineView`."""
-        return self._node.quarantine_tail.newest()
+        return self._node.quarantine.tail.newest()
 
 
 async def run_view(name: str, sink: ViewSink, view: View, randomness: random.Random) -> None:

@@ -28,8 +28,10 @@ __all__ = [
     "NodeStarted",
     "NodeStopped",
     "PageServed",
-    "QuarantineEvicted",
+    "QuarantineDamaged",
+    "QuarantineDropped",
     "QuarantineFull",
+    "QuarantineWell",
     "ReloadRefused",
     "Reloaded",
     "SinkRefusing",
@@ -269,23 +271,47 @@ class MetricsUnavailable(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class QuarantineEvicted(Event):
-    """The quarantine has its size or age; the oldest records are gone."""
+class QuarantineDropped(Event):
+    """The quarantine has its size or age; the oldest records are gone, and counted."""
 
-    sentence = "The quarantine is full: its oldest files were removed. Look at it, or give it more room."
+    sentence = "Records of the quarantine are gone because of its size or their age. Look at it, or give it more room."
     level = "error"
     path: str
-    files: int
+    full: int
+    old: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineDamaged(Event):
+    """The quarantine's file was damaged; it is kept under another name and a new one is begun."""
+
+    sentence = "The quarantine's file is damaged; it is kept under another name and a new one is begun. The node goes on."
+    level = "error"
+    path: str
+    kept_at: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineFull(Event):
-    """The quarantine file cannot be written; messages wait for it and nothing is lost meanwhile."""
+    """The quarantine takes no record; messages wait for it and their sources are not acknowledged meanwhile."""
 
-    sentence = "Quarantined messages cannot be written; they wait in memory and sources are held back when it is full."
+    sentence = (
+        "The quarantine takes no record: bad messages wait, their sources are not acknowledged and fall silent. "
+        "Replay or drop what is in it, give it more room, or free the disk."
+    )
     level = "error"
     path: str
     error: str
+    retry_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineWell(Event):
+    """The quarantine takes records again."""
+
+    sentence = "The quarantine takes records again."
+    path: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,10 +154,11 @@ impl Outlet for Courier<'_> {
         let Emission { route, topic, payload, .. } = *emission;
         let item = Item { topic, payload, route, source: self.source, meta };
         self.floor.taps.offer(&item, emission.target);
+        let name = &*sink.name;
         match &mut sink.kind {
             SinkKind::Mqtt { sink, .. } => {
                 if let Err(refusal) = sink.accept(&item, hold) {
-                    refuse(&mut self.floor.quarantine, &item, refusal);
+                    refuse(&mut self.floor.quarantine, &item, name, refusal);
                 }
             }
             SinkKind::Batch(sink) => sink.accept(&item, hold),
@@ -188,7 +189,7 @@ impl Outlet for Courier<'_> {
         let hold = self.hold_for(fault.route);
         let Message { topic, payload, meta, .. } = fault.message;
         let fault = Fault {
-            time_ns: meta.received_ns,
+            meta,
             source: self.source,
             route: Some(fault.route),
             step: fault.step,
@@ -196,6 +197,7 @@ impl Outlet for Courier<'_> {
             detail: fault.detail,
             topic: topic.as_bytes(),
             payload,
+            sink: None,
         };
         self.floor.quarantine.push(&fault, hold);
     }
@@ -204,15 +206,15 @@ impl Outlet for Courier<'_> {
 }
 
 /// Puts what a sink will never take into the quarantine.
-pub(crate) fn refuse(quarantine: &mut Quarantine, item: &Item<'_>, refusal: Refusal) {
-    quarantine.push(&Fault::of_item(item, refusal.reason, refusal.detail), refusal.hold);
+pub(crate) fn refuse(quarantine: &mut Quarantine, item: &Item<'_>, sink: &str, refusal: Refusal) {
+    quarantine.push(&Fault::of_item(item, sink, refusal.reason, refusal.detail), refusal.hold);
 }
 
 impl<'a> Fault<'a> {
     /// The fault of a message on its way to a sink.
-    pub(crate) fn of_item(item: &Item<'a>, reason: Reason, detail: &'a str) -> Self {
+    pub(crate) fn of_item(item: &Item<'a>, sink: &'a str, reason: Reason, detail: &'a str) -> Self {
         Self {
-            time_ns: item.meta.received_ns,
+            meta: item.meta,
             source: item.source,
             route: Some(item.route),
             step: None,
@@ -220,6 +222,7 @@ impl<'a> Fault<'a> {
             detail,
             topic: item.topic,
             payload: item.payload,
+            sink: Some(sink),
         }
     }
 }
@@ -229,7 +232,7 @@ impl<'a> Fault<'a> {
 pub(crate) fn route(router: &mut Router, message: &Message<'_>, mut courier: Courier<'_>) {
     if let Routed::Rejected(reason) = router.route(message, &mut courier) {
         let fault = Fault {
-            time_ns: message.meta.received_ns,
+            meta: message.meta,
             source: courier.source,
             route: None,
             step: None,
@@ -237,6 +240,7 @@ pub(crate) fn route(router: &mut Router, message: &Message<'_>, mut courier: Cou
             detail: "",
             topic: message.topic.as_bytes(),
             payload: message.payload,
+            sink: None,
         };
         courier.reject(&fault);
     }

@@ -83,13 +83,12 @@ impl Inflow<'_> {
     fn reject(&mut self, reason: Reason, detail: &str, topic: &str, payload: &[u8]) {
         let Self { pipeline, slot, delivery, hold, .. } = self;
         pipeline.sources[usize::from(*slot)].invalid += 1;
-        let time_ns = pipeline.now_ns;
-        let meta = Meta { received_ns: time_ns, ..Meta::default() };
+        let meta = Meta { received_ns: pipeline.now_ns, ..Meta::default() };
         let hold = hold.as_ref().map(|hold| pipeline.floor.settle.hold(hold));
         let (floor, wiring) = (&mut pipeline.floor, &pipeline.wiring);
         let mut courier = Courier { floor, wiring, source: *slot, delivery: *delivery, meta, hold };
         let (source, topic) = (*slot, topic.as_bytes());
-        courier.reject(&Fault { time_ns, source, route: None, step: None, reason, detail, topic, payload });
+        courier.reject(&Fault { meta, source, route: None, step: None, reason, detail, topic, payload, sink: None });
         courier.done();
     }
 

@@ -46,9 +46,10 @@ impl Pipeline {
         now_ns: i64,
     ) -> Result<(), ConfirmError> {
         self.now_ns = now_ns;
-        let (sink, settle, quarantine) = self.batch_sink(sink).ok_or(ConfirmError::UnknownBatch)?;
+        let name = sink;
+        let (sink, settle, quarantine) = self.batch_sink(name).ok_or(ConfirmError::UnknownBatch)?;
         sink.confirm(batch, refused, retry, settle, &mut |item, words, hold| {
-            quarantine.push(&Fault::of_item(item, Reason::SinkRefused, words), hold);
+            quarantine.push(&Fault::of_item(item, name, Reason::SinkRefused, words), hold);
         })
     }
 

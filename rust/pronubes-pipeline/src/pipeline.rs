@@ -206,8 +206,9 @@ impl Pipeline {
         let Floor { sinks, settle, quarantine, .. } = &mut self.floor;
         for sink in sinks {
             sink.release_dropped(settle);
+            let name = &*sink.name;
             let SinkKind::Mqtt { sink, connection } = &mut sink.kind else { continue };
-            self.has_more |= sink.flush(&mut |item, refusal: Refusal| refuse(quarantine, item, refusal));
+            self.has_more |= sink.flush(&mut |item, refusal: Refusal| refuse(quarantine, item, name, refusal));
             if !sink.session.output().is_empty() {
                 on_write(*connection, sink.session.output());
                 sink.session.output().clear();

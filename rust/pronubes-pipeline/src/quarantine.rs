@@ -3,12 +3,13 @@
 //! It is bounded. Messages that a source still waits for are never evicted: their number is bounded by what sources send
 //! unacknowledged. The others evict the oldest of their kind, counted. A record's hold is released when the record is written.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use pronubes_core::Reason;
 use pronubes_core::matcher::RouteId;
 use pronubes_core::payload::Span;
+use pronubes_core::{Meta, Reason};
 
 use crate::base64;
 use crate::names::Names;
@@ -17,8 +18,8 @@ use crate::settle::Hold;
 /// A message that cannot go on.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault<'a> {
-    /// When.
-    pub time_ns: i64,
+    /// When and how it came; of what a sink refused, how it was to go out.
+    pub meta: Meta,
     /// Source, by slot.
     pub source: u16,
     /// The route, unless it never came to one.
@@ -33,11 +34,13 @@ pub struct Fault<'a> {
     pub topic: &'a [u8],
     /// The original bytes, or what was made of them when it is a sink that refused.
     pub payload: &'a [u8],
+    /// The sink that refused it.
+    pub sink: Option<&'a str>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    time_ns: i64,
+    meta: Meta,
     source: u16,
     route: Option<RouteId>,
     step: Option<u16>,
@@ -45,6 +48,30 @@ struct Entry {
     detail: Span,
     topic: Span,
     payload: Span,
+    sink: Option<Span>,
+}
+
+/// A record as the quarantine's store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// When and how it came; of what a sink refused, how it was to go out.
+    pub meta: Meta,
+    /// Source; empty when it is not known.
+    pub source: &'a str,
+    /// The route, unless it never came to one or that one is gone.
+    pub route: Option<&'a str>,
+    /// The step, from 0.
+    pub step: Option<u16>,
+    /// Why.
+    pub reason: Reason,
+    /// More about why; may be empty.
+    pub detail: Cow<'a, str>,
+    /// Its topic.
+    pub topic: Cow<'a, str>,
+    /// The original bytes, or what a sink refused.
+    pub payload: &'a [u8],
+    /// The sink that refused it.
+    pub sink: Option<Cow<'a, str>>,
 }
 
 /// Records that lie together; shared with Python while it writes them.
@@ -53,6 +80,7 @@ pub struct FaultBatch {
     bytes: Vec<u8>,
     entries: Vec<Entry>,
     names: Arc<Names>,
+    is_awaited: bool,
 }
 
 impl FaultBatch {
@@ -73,6 +101,28 @@ impl FaultBatch {
         self.entries.iter().map(|entry| (entry.route.map_or("", |route| self.names.route(route)), entry.reason.code()))
     }
 
+    /// Whether a source waits for these records: then they may not be evicted, here or where they are kept.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.is_awaited
+    }
+
+    /// The records, for the store.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let text = |span: Span| String::from_utf8_lossy(span.of(&self.bytes));
+        self.entries.iter().map(move |entry| Row {
+            meta: entry.meta,
+            source: self.names.source(entry.source),
+            route: entry.route.map(|route| self.names.route(route)).filter(|route| !route.is_empty()),
+            step: entry.step,
+            reason: entry.reason,
+            detail: text(entry.detail),
+            topic: text(entry.topic),
+            payload: entry.payload.of(&self.bytes),
+            sink: entry.sink.map(text),
+        })
+    }
+
     /// One JSON line per record.
     #[must_use]
     pub fn ndjson(&self) -> Vec<u8> {
@@ -86,13 +136,14 @@ impl FaultBatch {
     fn append_line(&self, entry: &Entry, out: &mut Vec<u8>) {
         let text = |span: Span| String::from_utf8_lossy(span.of(&self.bytes));
         let head = serde_json::json!({
-            "time_ns": entry.time_ns,
+            "time_ns": entry.meta.received_ns,
             "source": self.names.source(entry.source),
             "route": entry.route.map(|route| self.names.route(route)),
             "step": entry.step,
             "reason": entry.reason.code(),
             "detail": text(entry.detail),
             "topic": text(entry.topic),
+            "sink": entry.sink.map(text),
         });
         out.extend_from_slice(head.to_string().trim_end_matches('}').as_bytes());
         let payload = entry.payload.of(&self.bytes);
@@ -118,13 +169,14 @@ impl FaultBatch {
         };
         let (detail, topic) = (append(fault.detail.as_bytes()), append(fault.topic));
         let payload = append(fault.payload);
-        let Fault { time_ns, source, route, step, reason, .. } = *fault;
-        self.entries.push(Entry { time_ns, source, route, step, reason, detail, topic, payload });
+        let sink = fault.sink.map(|sink| append(sink.as_bytes()));
+        let Fault { meta, source, route, step, reason, .. } = *fault;
+        self.entries.push(Entry { meta, source, route, step, reason, detail, topic, payload, sink });
     }
 }
 
-/// Size at which a block is closed.
-const BLOCK_BYTES: usize = 64 * 1024;
+/// Size at which a block is closed: a small part of the smallest quarantine, which takes a batch whole or not at all.
+const BLOCK_BYTES: usize = 128 * 1024;
 const ENTRY_COST: usize = size_of::<Entry>();
 
 #[derive(Debug, Default)]
@@ -197,11 +249,11 @@ impl Quarantine {
     /// Takes a message in.
     pub fn push(&mut self, fault: &Fault<'_>, hold: Option<Hold>) {
         self.received += 1;
-        let blocks = if hold.is_some() { &mut self.held } else { &mut self.free };
-        let fits =
-            |block: &Block| block.batch.bytes.len() < BLOCK_BYTES && Arc::ptr_eq(&block.batch.names, &self.names);
+        let is_awaited = hold.is_some();
+        let blocks = if is_awaited { &mut self.held } else { &mut self.free };
+        let fits = |block: &Block| block.size() < BLOCK_BYTES && Arc::ptr_eq(&block.batch.names, &self.names);
         if !blocks.back().is_some_and(fits) {
-            let batch = FaultBatch { names: Arc::clone(&self.names), ..FaultBatch::default() };
+            let batch = FaultBatch { names: Arc::clone(&self.names), is_awaited, ..FaultBatch::default() };
             blocks.push_back(Block { batch, holds: Vec::new() });
         }
         let block = blocks.back_mut().expect("a block was just made sure of");
@@ -265,6 +317,7 @@ impl Quarantine {
             bytes: shared.bytes.clone(),
             entries: shared.entries.clone(),
             names: Arc::clone(&shared.names),
+            is_awaited: shared.is_awaited,
         });
         let block = Block { batch, holds: out.holds };
         if block.holds.is_empty() {

@@ -3,7 +3,7 @@
 use pronubes_core::{Meta, Reason};
 use pronubes_mqtt::{Event, ProtocolError};
 
-use crate::floor::SinkKind;
+use crate::floor::{Sink, SinkKind};
 use crate::notes::Notes;
 use crate::pipeline::{Arrival, Inside, Pipeline, Port, unsigned};
 use crate::quarantine::Fault;
@@ -48,8 +48,7 @@ impl Pipeline {
 
     fn received_sink(&mut self, connection: u32, slot: u16, chunk: &[u8]) -> Result<(), ProtocolError> {
         let floor = &mut self.floor;
-        let Some(SinkKind::Mqtt { sink, .. }) = floor.sinks.get_mut(usize::from(slot)).map(|sink| &mut sink.kind)
-        else {
+        let Some(Sink { kind: SinkKind::Mqtt { sink, .. }, name, .. }) = floor.sinks.get_mut(usize::from(slot)) else {
             return Ok(());
         };
         let now_ns = self.now_ns;
@@ -60,11 +59,11 @@ impl Pipeline {
         let (settle, quarantine) = (&mut floor.settle, &mut floor.quarantine);
         session.receive(chunk, unsigned(now_ns), &mut |event| match event {
             Event::Published { token } => MqttSink::published(counters, token, settle),
-            Event::PublishRefused { token, label, reason, topic, payload } => {
+            Event::PublishRefused { token, label, reason, topic, payload, retain } => {
                 counters.quarantined += 1;
                 let (source, route) = origin(label);
                 let fault = Fault {
-                    time_ns: now_ns,
+                    meta: Meta { qos: 1, retain, received_ns: now_ns, source_ns: None },
                     source,
                     route,
                     step: None,
@@ -72,6 +71,7 @@ impl Pipeline {
                     detail: reason.sentence(),
                     topic,
                     payload,
+                    sink: Some(name),
                 };
                 quarantine.push(&fault, Hold::from_tag(token));
             }

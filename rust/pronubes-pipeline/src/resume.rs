@@ -131,7 +131,7 @@ impl Resumption<'_> {
         let route: RouteId = origin.item.route;
         self.router.hook_failed(route, reason);
         let fault = Fault {
-            time_ns: origin.meta.received_ns,
+            meta: origin.meta,
             source: origin.item.source,
             route: Some(route),
             step: Some(origin.step),
@@ -139,6 +139,7 @@ impl Resumption<'_> {
             detail,
             topic: origin.item.topic,
             payload: origin.original,
+            sink: None,
         };
         self.floor.quarantine.push(&fault, hold);
     }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pronubes_pipeline::quarantine::FaultBatch;
+use pronubes_core::Meta;
+use pronubes_pipeline::quarantine::{FaultBatch, Row};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::error::guard;
 
@@ -44,6 +45,25 @@ impl QuarantineBatch {
                 counted.set_item(key, count)?;
             }
             Ok(counted)
+        })
+    }
+
+    #[getter]
+    fn is_awaited(&self) -> bool {
+        self.batch.is_awaited()
+    }
+
+    fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        guard(|| {
+            let row = |row: Row<'_>| {
+                let Meta { qos, retain, received_ns, source_ns } = row.meta;
+                let Row { source, route, step, reason, detail, topic, payload, sink, .. } = row;
+                let payload = PyBytes::new(py, payload);
+                let reason = PyString::intern(py, reason.code());
+                (received_ns, source_ns, source, route, step, reason, detail, topic, payload, sink, qos, retain)
+                    .into_pyobject(py)
+            };
+            PyList::new(py, self.batch.rows().map(row).collect::<PyResult<Vec<_>>>()?)
         })
     }
 

@@ -122,6 +122,8 @@ pub enum Event<'a> {
         topic: &'a [u8],
         /// Its payload.
         payload: &'a [u8],
+        /// Whether the broker was to keep it.
+        retain: bool,
     },
     /// A subscription is in force.
     Subscribed {

@@ -217,8 +217,8 @@ impl Session {
         if is_refused {
             self.stats.refused += 1;
             let (packet, label) = packet.unwrap_or_default();
-            let (topic, payload) = message_of(&packet, self.config.version);
-            handler(Event::PublishRefused { token, label, reason: ack.reason, topic, payload });
+            let (topic, payload, retain) = message_of(&packet, self.config.version);
+            handler(Event::PublishRefused { token, label, reason: ack.reason, topic, payload, retain });
         } else {
             self.stats.confirmed += 1;
             handler(Event::Published { token });

@@ -104,8 +104,8 @@ impl Session {
         self.stats.sent_again +=
             self.inflight.send_waiting(&self.limits, &mut self.output, |token, label, reason, packet| {
                 refused += 1;
-                let (topic, payload) = message_of(packet, version);
-                handler(Event::PublishRefused { token, label, reason, topic, payload });
+                let (topic, payload, retain) = message_of(packet, version);
+                handler(Event::PublishRefused { token, label, reason, topic, payload, retain });
             });
         self.stats.refused += refused;
     }
@@ -118,8 +118,8 @@ pub(super) fn packet_of(packet: &[u8], version: Version) -> Option<PublishPacket
 }
 
 /// Topic and payload of a packet that this client encoded.
-pub(super) fn message_of(packet: &[u8], version: Version) -> (&[u8], &[u8]) {
-    packet_of(packet, version).map_or((&[], &[]), |publish| (publish.topic, publish.payload))
+pub(super) fn message_of(packet: &[u8], version: Version) -> (&[u8], &[u8], bool) {
+    packet_of(packet, version).map_or((&[], &[], false), |publish| (publish.topic, publish.payload, publish.retain))
 }
 
 fn refused<'a>(connack: &ConnAck<'a>) -> Event<'a> {
