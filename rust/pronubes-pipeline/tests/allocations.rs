@@ -1,11 +1,17 @@
-//! The data path allocates nothing per message once it is warm: W1 of the benchmark through the whole pipeline, at QoS 0 and QoS 1.
+//! The data path allocates nothing per message once it is warm: W1 of the benchmark through the whole pipeline, at QoS 0 and QoS 1,
+//! and a storm into a sink's queue under each policy that drops.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
 
+use pronubes_core::Meta;
+use pronubes_core::matcher::RouteId;
 use pronubes_mqtt::codec::{ConnAck, Packet, Properties, PublishPacket, SubAck, next_frame};
 use pronubes_mqtt::{QoS, Reason, Sender, Version};
 use pronubes_pipeline::Pipeline;
+use pronubes_pipeline::names::Names;
+use pronubes_pipeline::queue::{Item, Policy, SegmentLimits, SinkQueue};
 use serde_json::json;
 
 thread_local! {
@@ -173,6 +179,46 @@ fn warm_rounds_allocate_nothing(qos: u8) {
     assert_eq!((bench.published - published, bench.to_source - to_source), (20 * usize::from(TOPICS), expected_acks));
     assert!(calls <= 2, "{calls} allocations for 20,000 messages");
     assert!(bench.pipeline.status(NOW).balanced);
+}
+
+/// A storm into a queue that is overloaded: the sink takes one message for ten that come.
+fn a_storm_allocates_nothing(policy: Policy) {
+    let topics: Vec<String> = (0..TOPICS).map(|number| format!("acme/site1/tag{number}")).collect();
+    let meta = Meta { qos: 0, retain: false, received_ns: NOW, source_ns: None };
+    let mut queue = SinkQueue::new(policy, 512 * 1024, SegmentLimits::default(), &Arc::new(Names::default()));
+    let mut rounds = |count: usize| {
+        for number in 0..count * topics.len() {
+            let topic = topics[number % topics.len()].as_bytes();
+            let item = Item { topic, payload: &[b'1'; 60], route: RouteId(0), source: 0, meta };
+            queue.push(&item, None, NOW);
+            if number % 10 == 0 {
+                queue.pop();
+            }
+        }
+        queue.drops().total()
+    };
+    let dropped = rounds(20);
+    let before = CALLS.get();
+    let more = rounds(100) - dropped;
+    let calls = CALLS.get() - before;
+    assert!(more > 80_000, "{more} of 100,000 messages were dropped");
+    // Segments that a rewrite of the queue needs for a moment; no message and no drop allocates.
+    assert!(calls <= 100, "{calls} allocations for 100,000 messages");
+}
+
+#[test]
+fn drop_oldest() {
+    a_storm_allocates_nothing(Policy::DropOldest);
+}
+
+#[test]
+fn drop_newest() {
+    a_storm_allocates_nothing(Policy::DropNewest);
+}
+
+#[test]
+fn keep_latest() {
+    a_storm_allocates_nothing(Policy::KeepLatest);
 }
 
 #[test]

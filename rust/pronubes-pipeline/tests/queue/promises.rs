@@ -51,6 +51,7 @@ fn a_message_larger_than_the_queue_passes_alone() {
     for policy in [Policy::DropOldest, Policy::DropNewest, Policy::KeepLatest] {
         let mut queue = queue(policy, 100, 4);
         queue.push(&Row::new(1, "t", 5_000).item(), None, 0);
+        assert!(!queue.update_gate(1_000) && !queue.is_overfull(), "{policy:?} holds nobody up");
         assert_eq!((queue.drops().total(), ids(&mut queue)), (0, vec![1]), "{policy:?}");
     }
 }
