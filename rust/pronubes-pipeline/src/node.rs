@@ -64,7 +64,7 @@ pub struct SourceSpec {
     pub delivery: Option<Delivery>,
     /// The session, for MQTT.
     pub mqtt: Option<MqttSpec>,
-    /// How many messages may be unacknowledged before reading pauses (3.1.1 has no Receive Maximum).
+    /// How many messages (of a batch source: batches) may be unacknowledged before reading pauses: 3.1.1 has no Receive Maximum.
     #[serde(default = "default_unacked")]
     pub unacked: usize,
 }

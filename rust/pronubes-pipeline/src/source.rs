@@ -30,7 +30,7 @@ pub struct Source {
     pub id: Option<SourceId>,
     /// The delivery class of routes that do not say their own.
     pub delivery: Delivery,
-    /// How many messages may be unacknowledged.
+    /// How many messages (of a batch source: batches) may be unacknowledged.
     pub unacked: usize,
     /// The sinks that its routes lead to, by slot.
     pub feeds: Vec<u16>,
@@ -62,7 +62,7 @@ pub enum Pressure {
 }
 
 impl Source {
-    /// Whether it should pause, with `open` messages unacknowledged.
+    /// Whether it should pause, with `open` messages or batches unacknowledged.
     #[must_use]
     pub fn should_pause(&self, pressure: Pressure, open: usize) -> bool {
         // Once paused, it stays so until half of the allowance is free: a pause per message would be worse than either state.
@@ -73,7 +73,7 @@ impl Source {
                 let enough = if *is_bounded { Pressure::Overfull } else { Pressure::Full };
                 self.is_stopped || is_over || session.is_overrun() || pressure >= enough
             }
-            SourceKind::Batch => self.is_stopped || pressure >= Pressure::Full,
+            SourceKind::Batch => self.is_stopped || is_over || pressure >= Pressure::Full,
         }
     }
 

@@ -132,3 +132,30 @@ fn a_long_queue_leaves_in_pieces_and_nothing_overtakes_it() {
     let numbers: Vec<String> = world.broker("uns").seen.iter().map(|seen| seen.payload[..2].to_owned()).collect();
     assert_eq!(numbers, (0..41).map(|number| format!("{number:02}")).collect::<Vec<_>>());
 }
+
+/// All of its messages may wait for the quarantine's writer, which no sink's size bounds.
+#[test]
+fn a_batch_source_is_held_by_the_batches_that_are_not_settled() {
+    let spec = json!({"sources": ["in"], "sinks": ["uns"], "routes": [
+        {"name": "all", "filter": "raw/#", "where": "payload.missing", "to": [{"sink": "uns"}]}]});
+    let node = json!({"sources": [{"name": "in", "kind": "batch", "delivery": "through", "unacked": 10}],
+        "sinks": [mqtt_sink("uns", 1)]});
+    let mut world = World::new(&spec, &node);
+    world.take_notes();
+    let push = |world: &mut World, positions: std::ops::Range<u64>| {
+        for position in positions {
+            let mut push = world.pipeline.push("in", Some(position), world.now).expect("the source");
+            push.message("raw/x", b"{}", None);
+            push.end();
+        }
+        world.work();
+        world.take_notes()
+    };
+    assert!(push(&mut world, 0..10).pause.is_empty());
+    assert_eq!(push(&mut world, 10..11).pause, ["in".into()]);
+    let (batch, _) = world.pipeline.take_quarantine().expect("eleven records");
+    assert!(world.pipeline.confirm_quarantine(batch, world.now));
+    world.work();
+    let notes = world.take_notes();
+    assert_eq!((notes.settled.len(), notes.resume), (11, vec!["in".into()]));
+}
