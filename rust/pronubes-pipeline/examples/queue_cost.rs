@@ -27,7 +27,7 @@ fn main() -> Result<(), Failure> {
         (0..TOPICS).map(|number| format!("acme/site1/area{}/line{}/tag{number}", number % 10, number % 7)).collect();
     let mut queue = SinkQueue::new(policy, SIZE, SegmentLimits::default(), &Arc::new(Names::default()));
     let meta = Meta { qos: 0, retain: false, received_ns: 0, source_ns: None };
-    let mut push = |queue: &mut SinkQueue, number: usize| {
+    let push = |queue: &mut SinkQueue, number: usize| {
         let topic = topics[number % TOPICS].as_bytes();
         queue.push(&Item { topic, payload: PAYLOAD, route: RouteId(0), source: 0, meta }, None, 0);
     };
