@@ -122,3 +122,7 @@ pub trait File: Send + Sync {
     /// The operating system's.
     fn size(&self) -> io::Result<u64>;
 }
+
+mod real;
+
+pub use real::RealFs;

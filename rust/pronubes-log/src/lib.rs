@@ -7,6 +7,22 @@
 
 #![forbid(unsafe_code)]
 
+mod cursor;
+mod event;
+pub mod format;
 pub mod fs;
+mod log;
+mod reader;
+mod scan;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod stats;
+mod store;
+mod worker;
+
+pub use cursor::Position;
+pub use event::LogEvent;
+pub use format::{Append, Codec, Frame, NameTable, RecordView, Target, TooLarge};
+pub use log::{Fetch, Log, Runner};
+pub use stats::{ConsumerStatus, LogStatus, SyncTimes};
+pub use store::{OpenError, Overflow, Settings};

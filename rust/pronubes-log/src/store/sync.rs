@@ -1,0 +1,101 @@
+//! Syncing what was written, and positions.
+
+use std::io;
+use std::sync::Arc;
+
+use super::{State, Store};
+use crate::event::LogEvent;
+use crate::fs::File;
+
+/// Positions are saved at most this often, unless they moved far.
+const SAVE_NS: i64 = 1_000_000_000;
+
+/// A sync that is under way: the files to sync, and what is durable when all of them have succeeded.
+pub(crate) struct Ticket {
+    files: Vec<Arc<dyn File>>,
+    frames: usize,
+    durable: u64,
+}
+
+impl Ticket {
+    /// Syncs the files. Blocks for the disk; nothing of the store is locked meanwhile.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.files.iter().try_for_each(|file| file.sync_data())
+    }
+}
+
+impl Store {
+    /// Begins a sync of everything that is written and not durable.
+    pub(crate) fn begin_sync(&mut self) -> Option<Ticket> {
+        let durable = self.unsynced.back()?.end;
+        let current = self.current.iter().map(|current| Arc::clone(&current.file));
+        let files = self.to_sync.drain(..).chain(current).collect();
+        Some(Ticket { files, frames: self.unsynced.len(), durable })
+    }
+
+    /// Ends a sync.
+    pub(crate) fn finish_sync(&mut self, ticket: &Ticket, result: io::Result<()>, took_ns: i64, now_ns: i64) {
+        match result {
+            Ok(()) => {
+                self.unsynced.drain(..ticket.frames.min(self.unsynced.len()));
+                self.durable = self.durable.max(ticket.durable);
+                self.stats.synced(took_ns);
+                if self.state == State::Failing && self.backlog.is_empty() {
+                    self.state = State::Ok;
+                    self.backoff_ns = 0;
+                    self.events.push(LogEvent::SyncWell);
+                }
+            }
+            Err(error) => self.write_again(&error, now_ns),
+        }
+    }
+
+    /// After a failed sync nobody knows what of these files is on the disk: everything since the last good sync is written to a new segment.
+    fn write_again(&mut self, error: &io::Error, now_ns: i64) {
+        if self.state != State::Failing {
+            self.events.push(LogEvent::SyncFailed { error: error.to_string() });
+        }
+        self.stats.sync_failures += 1;
+        self.current = None;
+        self.to_sync.clear();
+        let first = self.unsynced.front().map_or(u64::MAX, |frame| frame.first);
+        while let Some(frame) = self.unsynced.pop_back() {
+            self.backlog.push_front(frame);
+        }
+        // Records from `first` on are in the next segment; a reader and the next start stop there.
+        while self.segments.back().is_some_and(|segment| segment.first >= first) {
+            if let Some(segment) = self.segments.pop_back() {
+                let _ = self.fs.remove(&segment.path); // What comes back of it has the same bytes under the same numbers.
+            }
+        }
+        if let Some(segment) = self.segments.back_mut() {
+            segment.end = segment.end.min(first);
+            self.sealed_end = segment.end;
+        } else {
+            self.sealed_end = self.sealed_end.min(first);
+        }
+        let is_first = self.state == State::Ok;
+        self.back_off(State::Failing, now_ns);
+        if is_first {
+            self.retry_ns = now_ns; // Once at once: one bad file is more likely than a bad disk.
+        }
+    }
+
+    /// Saves positions when it is time, or `force`.
+    pub(crate) fn keep_cursors(&mut self, force: bool, now_ns: i64) {
+        let is_due = force || self.cursors.has_new || now_ns >= self.saved_ns.saturating_add(SAVE_NS);
+        if self.cursors.is_dirty && is_due && (force || self.state != State::Failing || now_ns >= self.retry_ns) {
+            // A failure is tried again: with `is_dirty` still set, records may come twice, none is lost.
+            let _ = self.save_cursors(now_ns);
+            self.saved_ns = now_ns;
+        }
+    }
+
+    pub(super) fn save_cursors(&mut self, now_ns: i64) -> io::Result<()> {
+        let bytes = self.cursors.save(&*self.fs, &self.dir)?;
+        self.stats.wrote(bytes, 0);
+        self.stats.cursor_saves += 1;
+        self.saved_ns = now_ns;
+        Ok(())
+    }
+}
