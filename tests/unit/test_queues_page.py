@@ -22,4 +22,5 @@ def test_every_queue_is_on_the_page() -> None:
 def test_the_page_names_files_that_exist() -> None:
     named = re.findall(r"`((?:python/)?pronubes[\w-]*/[\w/]+\.(?:rs|py))`", PAGE.read_text(encoding="utf-8"))
     gone = [name for name in named if not (ROOT / (name if name.startswith("python/") else f"rust/{name}")).is_file()]
-    assert named and not gone
+    assert named
+    assert not gone
