@@ -281,6 +281,11 @@ impl Queue {
         self.loads.front().map_or(0, Load::rows) as u32
     }
 
+    /// Behind the first segment, before the second.
+    pub(super) fn behind_front(&self) -> Place {
+        Place { load: self.first + 1, row: 0 }
+    }
+
     /// The place of a row of the first segment.
     pub(super) fn front_row(&self, row: u32) -> Place {
         Place { load: self.first, row }

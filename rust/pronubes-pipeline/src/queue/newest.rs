@@ -96,7 +96,7 @@ impl Newest {
 
     /// Messages before `place` leave as they are.
     pub(super) fn freeze(&mut self, place: Place) {
-        self.frozen = place;
+        self.frozen = self.frozen.max(place);
     }
 
     /// A message was moved by [`Queue::rewrite`], which moves them in order.
@@ -111,6 +111,9 @@ impl Newest {
 
     /// All were moved; `end` lies behind the last.
     pub(super) fn all_moved(&mut self, end: Place) {
-        self.frozen = self.next_frozen.take().unwrap_or(end);
+        let next = self.next_frozen.take().unwrap_or(end);
+        if self.frozen > Place::START {
+            self.frozen = next;
+        }
     }
 }

@@ -173,13 +173,15 @@ impl SinkQueue {
         newest.all_moved(self.queue.end_place());
     }
 
-    /// Puts messages back to the front, in order; they were taken before everything that waits now.
+    /// Puts messages back to the front, in order; they were taken before everything that waits now. They leave once more as they are, but for
+    /// those of which a newer value waits.
     pub fn put_back(&mut self, load: Load) {
         let is_empty = load.holds.is_empty();
         self.queue.put_back(load);
         if is_empty || !self.newest.is_on() {
             return;
         }
+        self.newest.freeze(self.queue.behind_front());
         // From the newest to the oldest, so that of two values of a topic the newer one stays.
         for row in (0..self.queue.front_rows()).rev() {
             let place = self.queue.front_row(row);

@@ -61,23 +61,31 @@ pub struct Dropped {
     pub replaced: u64,
 }
 
+/// A message in the list, with its place: ascending, and below all others for what comes back.
+#[derive(Clone, Debug)]
+struct Waiting {
+    row: Row,
+    place: i64,
+}
+
 /// The list.
 #[derive(Debug)]
 pub struct Model {
-    pub rows: Vec<Row>,
+    waiting: Vec<Waiting>,
     pub dropped: Dropped,
     policy: Policy,
     size: usize,
     is_overloaded: bool,
-    /// Messages with lower numbers leave as they are.
-    frozen: u64,
-    next_id: u64,
+    /// Messages at lower places leave as they are.
+    frozen: Option<i64>,
+    next: i64,
+    lowest: i64,
 }
 
 impl Model {
     pub fn new(policy: Policy, size: usize) -> Self {
-        let (rows, dropped) = (Vec::new(), Dropped::default());
-        Self { rows, dropped, policy, size, is_overloaded: false, frozen: 0, next_id: 1 }
+        let (waiting, dropped) = (Vec::new(), Dropped::default());
+        Self { waiting, dropped, policy, size, is_overloaded: false, frozen: None, next: 0, lowest: 0 }
     }
 
     pub fn reconfigure(&mut self, policy: Policy, size: usize) {
@@ -86,44 +94,50 @@ impl Model {
         self.enforce();
     }
 
+    pub fn rows(&self) -> Vec<Row> {
+        self.waiting.iter().map(|one| one.row.clone()).collect()
+    }
+
     pub fn bytes(&self) -> usize {
-        self.rows.iter().map(cost).sum()
+        self.waiting.iter().map(|one| cost(&one.row)).sum()
+    }
+
+    fn is_front_frozen(&self) -> bool {
+        self.waiting.first().is_some_and(|one| self.frozen.is_some_and(|frozen| one.place < frozen))
     }
 
     fn with_index(&self) -> usize {
-        let mut topics: Vec<&str> = self.rows.iter().map(|row| &*row.topic).collect();
+        let mut topics: Vec<&str> = self.waiting.iter().map(|one| &*one.row.topic).collect();
         topics.sort_unstable();
         topics.dedup();
         self.bytes() + if self.is_overloaded { topics.len() * COSTS.1 } else { 0 }
     }
 
     pub fn push(&mut self, row: &Row) {
-        self.next_id = row.id + 1;
-        if self.policy == Policy::DropNewest && !self.rows.is_empty() && self.bytes() + cost(row) > self.size {
+        let is_full = self.bytes() + cost(row) > self.size;
+        if self.policy == Policy::DropNewest && !self.waiting.is_empty() && is_full {
             self.dropped.newest += 1;
             return;
         }
         if self.is_overloaded {
-            self.replace(&row.topic, |old| old.id);
+            let (before, frozen) = (self.waiting.len(), self.frozen);
+            let leaves_as_it_is = |place: i64| frozen.is_some_and(|frozen| place < frozen);
+            self.waiting.retain(|old| old.row.topic != row.topic || leaves_as_it_is(old.place));
+            self.dropped.replaced += (before - self.waiting.len()) as u64;
         }
-        self.rows.push(row.clone());
+        self.next += 1;
+        self.waiting.push(Waiting { row: row.clone(), place: self.next });
         self.enforce();
     }
 
-    fn replace(&mut self, topic: &str, id: impl Fn(&Row) -> u64) {
-        let (before, frozen) = (self.rows.len(), self.frozen);
-        self.rows.retain(|old| old.topic != topic || id(old) < frozen);
-        self.dropped.replaced += (before - self.rows.len()) as u64;
-    }
-
     fn replace_all(&mut self) {
-        (self.is_overloaded, self.frozen) = (true, 0);
-        let all = std::mem::take(&mut self.rows);
-        for (at, row) in all.iter().enumerate() {
-            if all[at + 1..].iter().any(|later| later.topic == row.topic) {
+        (self.is_overloaded, self.frozen) = (true, None);
+        let all = std::mem::take(&mut self.waiting);
+        for (at, one) in all.iter().enumerate() {
+            if all[at + 1..].iter().any(|later| later.row.topic == one.row.topic) {
                 self.dropped.replaced += 1;
             } else {
-                self.rows.push(row.clone());
+                self.waiting.push(one.clone());
             }
         }
     }
@@ -133,13 +147,13 @@ impl Model {
             if !self.is_overloaded && self.bytes() > self.size / 2 {
                 self.replace_all();
             }
-            if self.with_index() > self.size && self.rows.first().is_some_and(|row| row.id < self.frozen) {
+            if self.with_index() > self.size && self.is_front_frozen() {
                 self.replace_all();
             }
         }
         if matches!(self.policy, Policy::DropOldest | Policy::KeepLatest) {
-            while self.with_index() > self.size && self.rows.len() > 1 {
-                self.rows.remove(0);
+            while self.with_index() > self.size && self.waiting.len() > 1 {
+                self.waiting.remove(0);
                 self.dropped.oldest += 1;
             }
         }
@@ -147,22 +161,26 @@ impl Model {
 
     /// The first `count` leave.
     pub fn leave(&mut self, count: usize) -> Vec<Row> {
-        let gone: Vec<Row> = self.rows.drain(..count).collect();
-        if self.rows.is_empty() {
+        let gone: Vec<Row> = self.waiting.drain(..count).map(|one| one.row).collect();
+        if self.waiting.is_empty() {
             self.is_overloaded = false;
-        } else if self.is_overloaded && self.rows[0].id >= self.frozen && self.bytes() <= self.size / 2 {
-            self.frozen = self.next_id;
+        } else if self.is_overloaded && !self.is_front_frozen() && self.bytes() <= self.size / 2 {
+            self.frozen = Some(self.next + 1);
         }
         gone
     }
 
     /// They come back to the front.
     pub fn put_back(&mut self, rows: Vec<Row>) {
+        if self.is_overloaded && !rows.is_empty() {
+            self.frozen = self.frozen.max(Some(self.lowest));
+        }
         for row in rows.into_iter().rev() {
-            if self.is_overloaded && self.rows.iter().any(|newer| newer.topic == row.topic) {
+            if self.is_overloaded && self.waiting.iter().any(|newer| newer.row.topic == row.topic) {
                 self.dropped.replaced += 1;
             } else {
-                self.rows.insert(0, row);
+                self.lowest -= 1;
+                self.waiting.insert(0, Waiting { row, place: self.lowest });
             }
         }
     }
