@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "check": "Check a configuration: errors with lines, and warnings.",
     "explain": "Show what a configuration does with a topic and payload, step by step.",
     "status": "One look at a running node: the account, queues, backlogs, logs, health.",
+    "doctor": "What limits the promise and the rate on this machine: disk, clock, brokers, in numbers.",
     "top": "Watch rates, queues and ledgers of a running node.",
     "catalog": "List the names of a running node: newest value, unit, age, contract, owner, where they come from.",
     "quarantine": "Look at the messages that could not go on; replay or drop them.",

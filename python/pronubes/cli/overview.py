@@ -8,7 +8,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from pronubes.cli.amounts import age, amount, share, size
+from pronubes.amounts import age, amount, share, size
 from pronubes.telemetry import account, reading
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pronubes.cli.amounts import age, amount, share, size
+from pronubes.amounts import age, amount, share, size
 
 
 @pytest.mark.parametrize(
