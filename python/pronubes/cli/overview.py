@@ -70,7 +70,7 @@ def draw(status: Mapping[str, Any], rates: Rates, *, has_routes: bool = True) ->
     parts: list[RenderableType] = [*health_lines(status), *account_lines(status), sources_table(status, rates)]
     if has_routes:
         parts.append(routes_table(status, rates))
-    parts += [sinks_table(status, rates), logs_table(status), _quarantine_line(status), connections_table(status)]
+    parts += [sinks_table(status, rates), logs_table(status), orphans_table(status), _quarantine_line(status), connections_table(status)]
     return Group(*(part for part in parts if not isinstance(part, Table) or part.row_count))
 
 
@@ -196,21 +196,51 @@ def _dropped(sink: Mapping[str, Any]) -> str:  # Any: a JSON document
 
 def logs_table(status: Mapping[str, Any]) -> Table:  # Any: a JSON document
     """Draw the logs; an empty table where there are none."""
-    titles = ("name", "state", "size", "segments", "in memory", "oldest", "fsyncs", "p50", "p99", "max", "written")
+    titles = (
+        "name",
+        "state",
+        "size",
+        "at most",
+        "in memory",
+        "oldest",
+        "fsyncs",
+        "p50",
+        "p99",
+        "max",
+        "failed",
+        "written",
+        "dropped",
+        "lost",
+        "damaged",
+    )
     table = _table("logs", titles, left=2)
     for log in reading.logs(status):
-        syncs = (age(log.sync_ns[quantile]) for quantile in ("p50", "p99", "max"))
+        counters = log.counters
         table.add_row(
             log.name,
             log.state or "-",
             size(log.bytes),
-            amount(log.segments),
+            size(log.max_bytes),
             size(log.pending_bytes),
             age(log.oldest_age_ns),
-            amount(log.syncs),
-            *syncs,
-            size(log.written_bytes),
+            amount(counters["syncs"]),
+            *(age(log.sync_ns[quantile]) for quantile in ("p50", "p99", "max")),
+            amount(counters["sync_failures"]),
+            size(counters["bytes_written"]),
+            amount(counters["dropped"]),
+            amount(counters["lost"]),
+            size(counters["damaged_bytes"]),
         )
+    return table
+
+
+def orphans_table(status: Mapping[str, Any]) -> Table:  # Any: a JSON document
+    """Draw what logs keep for sinks that the configuration does not have any more; an empty table where there is nothing."""
+    table = _table("kept for sinks that are not configured any more", ("name", "log", "records at most", "bytes at most", "oldest"), left=2)
+    for log in reading.logs(status):
+        for one in log.consumers:
+            if not one.is_present and one.records_at_most:
+                table.add_row(one.name, log.name, amount(one.records_at_most), size(one.bytes_at_most), age(one.oldest_age_ns))
     return table
 
 

@@ -19,7 +19,7 @@ __all__ = ["CONTENT_TYPE", "Exposition"]
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 CHOICE_S = 600.0
 """How long those with series of their own keep them at least: series that come and go cost a time series database more than those that stay."""
-RESERVED = 150
+RESERVED = 160
 """Series for what the node has once, for reasons and for the process."""
 
 Entry = dict[str, Any]  # Any: a JSON document

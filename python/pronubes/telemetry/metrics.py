@@ -192,6 +192,10 @@ def _logs(read: Callable[[reading.LogReading], Number]) -> Callable[[Mapping[str
     return lambda status: {log.name: read(log) for log in reading.logs(status)}
 
 
+def _counter(name: str) -> Callable[[reading.LogReading], Number]:
+    return lambda log: log.counters[name]
+
+
 def _syncs(quantile: str) -> Callable[[reading.LogReading], Number]:
     return lambda log: None if (time_ns := log.sync_ns[quantile]) is None else time_ns / 1e9
 
@@ -219,10 +223,21 @@ SINGLE: tuple[Metric, ...] = (
         "log",
     ),
     Metric("log_bytes", "gauge", "Its size on the disk.", _logs(lambda log: log.bytes), "log"),
+    Metric("log_max_bytes", "gauge", "How large it may become.", _logs(lambda log: log.max_bytes), "log"),
     Metric("log_pending_bytes", "gauge", "What waits in memory to be written.", _logs(lambda log: log.pending_bytes), "log"),
-    Metric("log_oldest_seconds", "gauge", "How old its oldest record is.", _logs(lambda log: (log.oldest_age_ns or 0) / 1e9), "log"),
-    Metric("log_syncs", "counter", "How often it was synced to the disk.", _logs(lambda log: log.syncs), "log"),
-    Metric("log_written_bytes", "counter", "Bytes that it wrote.", _logs(lambda log: log.written_bytes), "log"),
+    Metric("log_oldest_seconds", "gauge", "How old its oldest segment is.", _logs(lambda log: (log.oldest_age_ns or 0) / 1e9), "log"),
+    Metric("log_syncs", "counter", "How often it was synced to the disk.", _logs(_counter("syncs")), "log"),
+    Metric("log_sync_failures", "counter", "How often the disk refused to.", _logs(_counter("sync_failures")), "log"),
+    Metric("log_written_bytes", "counter", "Bytes that it wrote.", _logs(_counter("bytes_written")), "log"),
+    Metric(
+        "log_dropped",
+        "counter",
+        "Records dropped because the log was full or they were too old, once for each sink.",
+        _logs(_counter("dropped")),
+        "log",
+    ),
+    Metric("log_lost", "counter", "Records that could not be read any more.", _logs(_counter("lost")), "log"),
+    Metric("log_damaged_bytes", "counter", "Damaged bytes that were found and set aside.", _logs(_counter("damaged_bytes")), "log"),
     Metric("log_sync_p50_seconds", "gauge", "How long half of the syncs take at most.", _logs(_syncs("p50")), "log"),
     Metric("log_sync_p99_seconds", "gauge", "How long 99 % of the syncs take at most.", _logs(_syncs("p99")), "log"),
     Metric("log_sync_max_seconds", "gauge", "How long the longest sync took.", _logs(_syncs("max")), "log"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Backlog", "LogReading", "backlog", "drops", "logs"]
+__all__ = ["Backlog", "Consumer", "LogReading", "backlog", "drops", "logs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,49 +50,81 @@ def drops(sink: Mapping[str, Any]) -> dict[str, int]:  # Any: a JSON document
 
 
 @dataclass(frozen=True, slots=True)
+class Consumer:
+    """A sink as a log knows it: what it has not got yet.
+
+    Attributes:
+        name: The sink's name.
+        is_present: Whether the configuration still has it; otherwise its records wait for it.
+        records_at_most: How many records there are between its oldest and the newest, of other sinks too.
+        bytes_at_most: In how many bytes they lie.
+        oldest_age_ns: How long the oldest waits.
+    """
+
+    name: str
+    is_present: bool
+    records_at_most: int
+    bytes_at_most: int
+    oldest_age_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class LogReading:
-    """How a log fares.
+    """How a log fares; what the node does not report is None.
 
     Attributes:
         name: `durable` or `spill`.
         state: `ok`, `full` or `failing`.
         bytes: Its size on the disk.
+        max_bytes: How large it may become.
         segments: In how many files.
         pending_bytes: What waits in memory to be written.
-        oldest_age_ns: How old its oldest record is.
+        oldest_age_ns: How old its oldest segment is.
         sync_ns: How long an fsync takes: `p50`, `p99`, `max`.
-        syncs: How many there were.
-        written_bytes: What was written so far.
+        counters: `syncs`, `sync_failures`, `bytes_written`, `dropped`, `lost`, `damaged_bytes`, of this run.
+        consumers: Its sinks.
     """
 
     name: str
     state: str | None
     bytes: int | None
+    max_bytes: int | None
     segments: int | None
     pending_bytes: int | None
     oldest_age_ns: int | None
     sync_ns: Mapping[str, int | None]
-    syncs: int | None
-    written_bytes: int | None
+    counters: Mapping[str, int | None]
+    consumers: tuple[Consumer, ...]
+
+
+_COUNTERS = ("syncs", "sync_failures", "bytes_written", "dropped", "lost", "damaged_bytes")
 
 
 def logs(status: Mapping[str, Any]) -> Iterator[LogReading]:  # Any: a JSON document
     """Read the logs of a node; none where it has none."""
     for name, found in (status.get("logs") or {}).items():
         if found:
-            yield _log(name, found)
+            yield _log(name, found, status.get("now_ns"))
 
 
-def _log(name: str, found: Mapping[str, Any]) -> LogReading:  # Any: a JSON document
-    sync = found.get("sync_ns") or {}
+def _log(name: str, found: Mapping[str, Any], now_ns: int | None) -> LogReading:  # Any: a JSON document
+    times = found.get("sync_times") or {}
     return LogReading(
         name=name,
         state=found.get("state"),
         bytes=found.get("bytes"),
+        max_bytes=found.get("max_bytes"),
         segments=found.get("segments"),
         pending_bytes=found.get("pending_bytes"),
-        oldest_age_ns=found.get("oldest_age_ns"),
-        sync_ns={quantile: sync.get(quantile) for quantile in ("p50", "p99", "max")},
-        syncs=found.get("syncs"),
-        written_bytes=found.get("written_bytes"),
+        oldest_age_ns=_age(found.get("oldest_ns"), now_ns),
+        sync_ns={quantile: times.get(f"{quantile}_ns") for quantile in ("p50", "p99", "max")},
+        counters={counter: found.get(counter) for counter in _COUNTERS},
+        consumers=tuple(
+            Consumer(one["name"], one["is_present"], one["records_at_most"], one["bytes_at_most"], _age(one.get("oldest_ns"), now_ns))
+            for one in found.get("consumers") or ()
+        ),
     )
+
+
+def _age(since_ns: int | None, now_ns: int | None) -> int | None:
+    return None if since_ns is None or now_ns is None else max(now_ns - since_ns, 0)

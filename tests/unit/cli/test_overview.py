@@ -14,8 +14,9 @@ from rich.console import Console
 from pronubes.cli.overview import Rates, draw
 from pronubes.cli.status import is_healthy
 
+ORPHANS = "kept for sinks that are not configured any more"
 RECORDED = json.loads((Path(__file__).parent / "status_with_logs.json").read_text())
-PARTS = {"sources", "routes", "sinks", "logs", "connections"}
+PARTS = {"sources", "routes", "sinks", "logs", "connections", ORPHANS}
 
 
 @pytest.fixture
@@ -54,6 +55,8 @@ def test_backlogs_drops_and_losses_stand_in_their_columns(status: dict[str, Any]
     }  # fmt: skip
     assert (sink["dropped"], shown["sinks"]["uns"]["dropped"], shown["sinks"]["uns"]["state"]) == ("drop_oldest 50", "0", "live")
     assert [log[name] for name in ("state", "size", "p50", "p99", "max", "fsyncs")] == ["ok", "64.0 MiB", "1.2 ms", "9 ms", "31 ms", "75"]
+    assert [log[name] for name in ("at most", "oldest", "failed", "written", "lost")] == ["1.0 GiB", "10 min", "1", "205.1 KiB", "0"]
+    assert shown[ORPHANS] == {"old": {"name": "old", "log": "durable", "records at most": "77", "bytes at most": "2.0 KiB", "oldest": "10 min"}}
     assert (link["lost"], shown["sources"]["shopfloor"]["oldest"]) == ("2", "15 ms")
 
 
