@@ -129,7 +129,12 @@ impl Shared {
     }
 
     pub(crate) fn set_position(&self, consumer: u16, position: Position) {
-        lock(&self.inbox).positions.push((consumer, position));
+        let mut inbox = lock(&self.inbox);
+        // The newest says it all: while a disk hangs in a sync, they must not pile up.
+        match inbox.positions.iter_mut().find(|(waiting, _)| *waiting == consumer) {
+            Some((_, waiting)) => *waiting = position,
+            None => inbox.positions.push((consumer, position)),
+        }
     }
 
     pub(crate) fn ask(&self, seq: u64) {
