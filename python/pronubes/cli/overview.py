@@ -170,24 +170,25 @@ def routes_table(status: Mapping[str, Any], rates: Rates) -> Table:  # Any: a JS
 
 def sinks_table(status: Mapping[str, Any], rates: Rates) -> Table:  # Any: a JSON document
     """Draw where messages go, what waits for them and what was dropped."""
+    backlogs = reading.backlogs(status)
     columns = [
         _Column("name", lambda entry: str(entry["name"])),
-        _Column("state", _sink_state),
+        _Column("state", lambda entry: _sink_state(entry, backlogs[entry["name"]])),
         _Column("per s", lambda entry: rates.of("sinks", entry, "delivered")),
         *_counters("emitted", "delivered", "quarantined", "buffered"),
         _Column("queue", lambda entry: size(entry.get("queued_bytes"))),
-        _Column("backlog", lambda entry: amount(reading.backlog(entry).records)),
-        _Column("bytes", lambda entry: size(reading.backlog(entry).bytes)),
-        _Column("oldest", lambda entry: age(reading.backlog(entry).oldest_age_ns)),
+        _Column("backlog", lambda entry: amount(backlogs[entry["name"]].records)),
+        _Column("bytes", lambda entry: size(backlogs[entry["name"]].bytes)),
+        _Column("oldest", lambda entry: age(backlogs[entry["name"]].oldest_age_ns)),
         _Column("dropped", _dropped),
     ]
     return _rows(_table("sinks", [column.title for column in columns], left=2), columns, status.get("sinks", ()))
 
 
-def _sink_state(sink: Mapping[str, Any]) -> str:  # Any: a JSON document
+def _sink_state(sink: Mapping[str, Any], backlog: reading.Backlog) -> str:  # Any: a JSON document
     if sink.get("is_retired"):
         return "drains"
-    return "full" if sink.get("is_full") else reading.backlog(sink).state or "takes"
+    return "full" if sink.get("is_full") else backlog.state or "takes"
 
 
 def _dropped(sink: Mapping[str, Any]) -> str:  # Any: a JSON document
@@ -247,9 +248,11 @@ def orphans_table(status: Mapping[str, Any]) -> Table:  # Any: a JSON document
 def _quarantine_line(status: Mapping[str, Any]) -> Text:  # Any: a JSON document
     found, totals = status.get("quarantine") or {}, status.get("totals") or {}
     line = Text("quarantine  ", style="bold")
-    line.append(f"{share(totals.get('quarantined'), totals.get('received'))} of what came in; ", style="")
-    line.append(f"waiting {amount(found.get('buffered'))}, kept {amount(found.get('records'))}, {size(found.get('bytes'))}")
-    line.append(f", evicted {amount(found.get('evicted'))}", style="red" if found.get("evicted") else "")
+    line.append(f"{found.get('state', '-')}  ", style="" if found.get("state", "ok") == "ok" else "bold red")
+    line.append(f"{share(totals.get('quarantined'), totals.get('received'))} of what came in; keeps {amount(found.get('records'))}, ")
+    line.append(f"{size(found.get('bytes'))}; waiting {amount(found.get('buffered'))}")
+    for name, words in (("evicted", "evicted"), ("dropped_full", "dropped for its size"), ("dropped_old", "dropped for their age")):
+        line.append(f", {words} {amount(found.get(name))}", style="red" if found.get(name) else "")
     reasons: dict[str, int] = {}
     for route in status.get("routes", ()):
         for reason, count in (route.get("reasons") or {}).items():

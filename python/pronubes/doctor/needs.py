@@ -48,10 +48,12 @@ class Needs:
 def needs_of(loaded: Loaded) -> Needs:
     """Work out what a configuration needs."""
     configuration = loaded.configuration
+    classes = _classes(configuration)
+    used = frozenset().union(*classes.values())
     kept = {"quarantine": configuration.quarantine.size}
-    for name in ("log", "spill"):
+    for name, delivery in (("log", "durable"), ("spill", "spill")):
         options = getattr(configuration, name, None)
-        if options is not None and getattr(options, "size", None):
+        if options is not None and delivery in used:
             kept[name] = options.size
     memory = {"queues of sinks": sum(sink.options.queue.size for sink in configuration.sinks.values())}
     memory["table of topics"] = configuration.limits.topic_table_bytes
@@ -60,7 +62,7 @@ def needs_of(loaded: Loaded) -> Needs:
     gap = getattr(getattr(configuration, "log", None), "sync_gap", None)
     return Needs(
         data_dir=loaded.data_dir,
-        classes=_classes(configuration),
+        classes=classes,
         kept_bytes=kept,
         memory_bytes=memory,
         connections=len(configuration.sources) + len(configuration.sinks),

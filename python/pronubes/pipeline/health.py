@@ -23,15 +23,23 @@ __all__ = ["OLD_TOKEN_NS", "CanaryState", "problems"]
 OLD_TOKEN_NS = 30 * 10**9
 """A message that its source waits this long for an acknowledgement of is an alarm."""
 
-_LOGS: Mapping[str, tuple[Code, str]] = {
-    "failing": (
+_LOGS: Mapping[tuple[str, str], tuple[Code, str]] = {
+    ("durable", "failing"): (
         "log_failing",
-        "The disk refuses what the log `{name}` writes: sources with `delivery: {name}` are not acknowledged until it works again. "
+        "The disk refuses what the log `durable` writes: its sources are not acknowledged until it works again. "
         "Look at the disk; `pronubes doctor` measures it.",
     ),
-    "full": (
+    ("durable", "full"): (
         "log_full",
-        "The log `{name}` is full: sources are held back until its sinks have caught up. Look at the sinks with the largest backlog.",
+        "The log `durable` is full: its sources are held back until its sinks have caught up. Look at the sinks with the largest backlog.",
+    ),
+    ("spill", "failing"): (
+        "log_failing",
+        "The disk refuses what the log `spill` writes: what sinks cannot take stays in memory. Look at the disk; `pronubes doctor` measures it.",
+    ),
+    ("spill", "full"): (
+        "log_full",
+        "The log `spill` has no room: the oldest messages are dropped and counted. Look at the sinks with the largest backlog.",
     ),
 }
 
@@ -64,9 +72,12 @@ def problems(status: Mapping[str, Any], canary: CanaryState) -> Iterator[Problem
             "holds_lost", f"{count:,} messages were given up inside and sent again by their source. That is a defect of pronubes: please report it."
         )
     for log in reading.logs(status):
-        if log.state is not None and log.state in _LOGS:
-            code, text = _LOGS[log.state]
-            yield Problem(code, text.format(name=log.name))
+        if (log.name, log.state or "") in _LOGS:
+            yield Problem(*_LOGS[log.name, log.state or ""])
+    quarantine = status.get("quarantine") or {}
+    if quarantine.get("state") == "failing":
+        text = f"The quarantine takes no record ({quarantine.get('error')}): sources of bad messages are not acknowledged and fall silent."
+        yield Problem("quarantine_failing", f"{text} Replay or drop what is in it, give it more room, or free the disk.")
     for source in status.get("sources", ()):
         age_ns = source.get("oldest_unsettled_age_ns")
         if age_ns is not None and age_ns > OLD_TOKEN_NS:

@@ -110,6 +110,7 @@ class Node:
         document = without_canary(orjson.loads(engine_status))
         document["node"] = self.plan.name
         document["quarantine"] |= self.quarantine.status()
+        document["now_ns"] = self.clock()
         document["uptime_s"] = round(time.monotonic() - self._began_s, 3)
         canary = self.canary
         document["health"] = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pronubes.telemetry import reading
 from pronubes.telemetry.metrics import GROUPS, MAX_SERIES, OTHER, PREFIX, SINGLE, Group, Metric
 
 if TYPE_CHECKING:
@@ -80,12 +81,13 @@ def _single(metric: Metric, status: Mapping[str, Any]) -> Family:  # Any: a JSON
 
 
 def _entries(group: Group, status: Mapping[str, Any]) -> Sequence[Entry]:  # Any: a JSON document
-    """List a part of the status, each source and sink with what is known of its connection."""
-    links = {link["name"]: link for link in status.get("connections", ()) if f"{link['role']}s" == group.part}
+    """List a part of the status: each source and sink with what is known of its connection, each sink with its backlog."""
     entries: Sequence[Entry] = status.get(group.part, ())
-    if not links:
+    if group.part == "routes":
         return entries
-    return [entry | {"link": _link(links[entry["name"]])} if entry["name"] in links else entry for entry in entries]
+    links = {link["name"]: _link(link) for link in status.get("connections", ()) if f"{link['role']}s" == group.part}
+    waits = reading.backlogs(status) if group.part == "sinks" else {}
+    return [entry | {"link": links.get(entry["name"]), "waits": waits.get(entry["name"])} for entry in entries]
 
 
 def _link(link: Mapping[str, Any]) -> dict[str, int]:  # Any: a JSON document

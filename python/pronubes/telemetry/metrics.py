@@ -38,7 +38,8 @@ class Metric(NamedTuple):
         name: Behind `pronubes_`; counters get `_total` behind it.
         kind: Whether it only rises.
         text: What it counts or measures.
-        read: Takes it out of an entry of a status; None where the node does not report it. With a second label, a mapping of its values.
+        read: Takes it out of an entry of a status, to which `link`, its connection, and `waits`, its backlog, are added; None where the node does not
+            report it. With a second label, a mapping of its values.
         label: The second label, if it has one.
         is_summed: How `(other)` is made: the sum, else the greatest.
     """
@@ -83,7 +84,7 @@ def _seconds(key: str) -> Callable[[Mapping[str, Any]], Number]:  # Any: a JSON 
 
 
 def _backlog(key: str, unit: float = 1.0) -> Callable[[Mapping[str, Any]], Number]:  # Any: a JSON document
-    return lambda sink: (getattr(reading.backlog(sink), key) or 0) / unit
+    return lambda sink: (getattr(sink["waits"], key) or 0) / unit
 
 
 def _link(key: str) -> Callable[[Mapping[str, Any]], Number]:  # Any: a JSON document
@@ -171,6 +172,15 @@ def _quarantine(key: str) -> Callable[[Mapping[str, Any]], Number]:  # Any: a JS
     return lambda status: (status.get("quarantine") or {}).get(key)
 
 
+def _quarantine_ok(status: Mapping[str, Any]) -> Number:  # Any: a JSON document
+    state = (status.get("quarantine") or {}).get("state")
+    return None if state is None else float(state == "ok")
+
+
+def _quarantine_drops(status: Mapping[str, Any]) -> dict[str, Number]:  # Any: a JSON document
+    return {reason: _quarantine(f"dropped_{reason}")(status) for reason in ("full", "old")}
+
+
 def _canary(key: str) -> Callable[[Mapping[str, Any]], Number]:  # Any: a JSON document
     return lambda status: ((status.get("health") or {}).get("canary") or {}).get(key)
 
@@ -213,6 +223,14 @@ SINGLE: tuple[Metric, ...] = (
     Metric("quarantine_received", "counter", "Messages that came into the quarantine.", _quarantine("received")),
     Metric("quarantine_evicted", "counter", "Messages lost because the quarantine's memory was full.", _quarantine("evicted")),
     Metric("quarantine_waiting", "gauge", "Messages that wait to be written to it.", _quarantine("buffered")),
+    Metric("quarantine_ok", "gauge", "1 while it takes records.", _quarantine_ok),
+    Metric(
+        "quarantine_dropped",
+        "counter",
+        "Messages that it dropped: `full`, because of its size; `old`, because of their age.",
+        _quarantine_drops,
+        "reason",
+    ),
     Metric("quarantine_messages", "gauge", "Messages that it keeps.", _quarantine("records")),
     Metric("quarantine_bytes", "gauge", "Its size on the disk.", _quarantine("bytes")),
     Metric(

@@ -7,14 +7,15 @@ from typing import Literal
 
 __all__ = ["CODES", "Code", "Problem"]
 
-Code = Literal["canary_lost", "ledger", "holds_lost", "log_failing", "log_full", "old_token"]
+Code = Literal["canary_lost", "ledger", "holds_lost", "log_failing", "log_full", "quarantine_failing", "old_token"]
 
 CODES: dict[Code, str] = {
     "canary_lost": "No canary came through for three periods: messages may not be moving.",
     "ledger": "A ledger does not add up: a defect of pronubes.",
     "holds_lost": "Messages were given up inside and sent again by their source: a defect of pronubes.",
-    "log_failing": "The disk refuses what a log writes; its sources are not acknowledged.",
-    "log_full": "A log is full; its sources are held back until its sinks have caught up.",
+    "log_failing": "The disk refuses what a log writes; sources of `durable` are not acknowledged.",
+    "log_full": "A log is full: `durable` holds its sources back, `spill` drops the oldest messages.",
+    "quarantine_failing": "The quarantine takes no record; sources of bad messages are not acknowledged.",
     "old_token": "A source has waited for an acknowledgement for more than 30 s.",
 }
 

@@ -9,21 +9,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["Backlog", "Consumer", "LogReading", "backlog", "drops", "logs"]
+__all__ = ["Backlog", "Consumer", "LogReading", "backlogs", "drops", "logs"]
+
+LOGS = ("durable", "spill")
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What a sink has not got yet: in memory and in the log.
+    """What a sink has not got yet: in memory and in the logs.
 
     Attributes:
-        records: How many messages.
-        bytes: How many bytes.
+        records: How many messages; of those that an earlier run left in a log this is the most that it can be.
+        bytes: How many bytes, those in logs by whole files.
         oldest_age_ns: How long the oldest waits.
-        state: `live`, `lagging` or `replaying`.
-        replayed: How many came out of the log so far.
+        state: `live`, `lagging` or `replaying`; None where no log stands behind the sink.
+        replayed: How many came out of a log so far.
     """
 
     records: int | None
@@ -33,12 +35,29 @@ class Backlog:
     replayed: int | None
 
 
-def backlog(sink: Mapping[str, Any]) -> Backlog:  # Any: a JSON document
-    """Read what waits for a sink. Where no log stands behind it, that is its queue."""
+def backlogs(status: Mapping[str, Any]) -> dict[str, Backlog]:  # Any: a JSON document
+    """Read what waits for each sink, by its name."""
+    kept: dict[str, list[Consumer]] = {}
+    for log in logs(status):
+        for consumer in log.consumers:
+            kept.setdefault(consumer.name, []).append(consumer)
+    return {sink["name"]: _backlog(sink, kept.get(sink["name"], [])) for sink in status.get("sinks", ())}
+
+
+def _backlog(sink: Mapping[str, Any], kept: Sequence[Consumer]) -> Backlog:  # Any: a JSON document
     found = sink.get("backlog")
+    records, size, oldest_ns = sink.get("buffered"), sink.get("queued_bytes"), sink.get("oldest_age_ns")
     if not found:
-        return Backlog(sink.get("buffered"), sink.get("queued_bytes"), sink.get("oldest_age_ns"), None, None)
-    return Backlog(found.get("records"), found.get("bytes"), found.get("oldest_age_ns"), found.get("state"), found.get("replayed"))
+        return Backlog(records, size, oldest_ns, None, None)
+    behind = [consumer for consumer in kept if consumer.records_at_most] if found.get("state") != "live" else []
+    ages = [age_ns for age_ns in (oldest_ns, found.get("oldest_age_ns"), *(one.oldest_age_ns for one in behind)) if age_ns is not None]
+    return Backlog(
+        records=max(records or 0, sum(one.records_at_most for one in behind)),
+        bytes=(size or 0) + sum(one.bytes_at_most for one in behind),
+        oldest_age_ns=max(ages, default=None),
+        state=found.get("state"),
+        replayed=found.get("replayed"),
+    )
 
 
 def drops(sink: Mapping[str, Any]) -> dict[str, int]:  # Any: a JSON document
@@ -102,7 +121,8 @@ _COUNTERS = ("syncs", "sync_failures", "bytes_written", "dropped", "lost", "dama
 
 def logs(status: Mapping[str, Any]) -> Iterator[LogReading]:  # Any: a JSON document
     """Read the logs of a node; none where it has none."""
-    for name, found in (status.get("logs") or {}).items():
+    for name in LOGS:
+        found = (status.get("logs") or {}).get(name)
         if found:
             yield _log(name, found, status.get("now_ns"))
 

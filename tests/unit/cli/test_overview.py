@@ -104,6 +104,12 @@ def test_what_a_node_does_not_report_is_a_dash(status: dict[str, Any]) -> None:
     assert "health: -" in text(status)
 
 
+def test_the_quarantine_says_how_full_it_is_and_what_is_gone(status: dict[str, Any]) -> None:
+    assert "ok  30 (2.00%) of what came in; keeps 30, 5.9 KiB; waiting 0, evicted 0, dropped for its size 0, dropped for their age 4" in text(status)
+    status["quarantine"] = {"received": 30, "written": 30, "evicted": 0, "buffered": 0}
+    assert "keeps -, -; waiting 0, evicted 0, dropped for its size -" in text(status)
+
+
 def test_only_the_busiest_of_many_routes_are_shown(status: dict[str, Any]) -> None:
     route = status["routes"][0]
     status["routes"] = [route | {"name": f"r{number}", "matched": number, "passed": number, "filtered": 0, "quarantined": 0} for number in range(300)]

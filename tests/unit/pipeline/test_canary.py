@@ -120,3 +120,10 @@ async def test_a_node_ends_while_one_is_under_way_and_a_reload_keeps_it(config: 
             before = node.status()["health"]["canary"]["came_back"]
             status = await until_back(node, before + 2)
     assert (status["health"]["problems"], abs(status["health"]["canary"]["every_s"] - 0.2) < 1e-9, status["balanced"]) == ([], True, True)
+
+
+def test_a_log_does_not_show_it_among_its_sinks() -> None:
+    totals = dict.fromkeys(("received", "delivered", "filtered", "quarantined", "unrouted", "rejected", "dropped", "buffered"), 0)
+    logs = {"durable": {"consumers": [{"name": CANARY}, {"name": "uns"}]}, "spill": None, "waiting": 3}
+    status = without_canary({"sources": [], "routes": [], "sinks": [], "totals": totals, "logs": logs})
+    assert [consumer["name"] for consumer in status["logs"]["durable"]["consumers"]] == ["uns"]

@@ -34,7 +34,9 @@ def test_a_node_without_problems_has_none():
         ({"balanced": False}, "ledger", "messages in hooks"),
         ({"lost_holds": 2}, "holds_lost", "2 messages"),
         ({"logs": {"durable": {"state": "failing"}}}, "log_failing", "`durable`"),
-        ({"logs": {"spill": {"state": "full"}}}, "log_full", "`spill`"),
+        ({"logs": {"spill": {"state": "full"}}}, "log_full", "`spill` has no room: the oldest"),
+        ({"logs": {"durable": {"state": "full"}}}, "log_full", "`durable` is full: its sources are held back"),
+        ({"quarantine": {"state": "failing", "error": "No space left."}}, "quarantine_failing", "(No space left.)"),
         ({"sources": [{"name": "plant", "oldest_unsettled_age_ns": OLD_TOKEN_NS + 10**9}]}, "old_token", "`plant` has waited 31 s"),
     ],
 )

@@ -76,7 +76,7 @@ def test_label_values_come_from_the_configuration_and_the_program_only() -> None
     status["health"]["problems"] = [{"code": "log_full", "text": "SECRET"}]
     page = Exposition().write(status, now_s=0.0)
     allowed = {entry["name"] for group in GROUPS for entry in status[group.part]} | {code for code, _, _ in reasons()} | set(CODES)
-    allowed |= {"durable", "spill", OTHER, *DROPS}
+    allowed |= {"durable", "spill", "full", "old", OTHER, *DROPS}
     labels = {pair for _, labels in samples(page) for pair in labels}
     assert {name for name, _ in labels} <= set(LABELS)
     assert {value for _, value in labels} <= allowed
@@ -96,6 +96,9 @@ def test_values_are_those_of_the_status() -> None:
         sample("quarantined_by_reason_total", reason="missing_field"): 30,
         sample("log_sync_p99_seconds", log="durable"): 0.009,
         sample("log_ok", log="durable"): 1,
+        sample("log_max_bytes", log="durable"): 2**30,
+        sample("quarantine_ok"): 1,
+        sample("quarantine_dropped_total", reason="old"): 4,
         sample("healthy"): 1,
         sample("problems", reason="log_full"): 0,
     }
