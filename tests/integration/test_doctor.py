@@ -75,6 +75,31 @@ async def test_a_broker_that_is_not_there_or_refuses_is_bad(tmp_path: Path, free
     assert not {"sink uns"} & offline.keys()
 
 
+async def test_what_is_wrong_is_told_without_secrets(tmp_path: Path, free_port: Callable[[], int], node: NodeProcess) -> None:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    (folder / "passwords").touch(mode=0o600)
+    code, output = await run_program("mosquitto_passwd", "-b", str(folder / "passwords"), "edge", "RIGHT-SECRET")
+    assert code == 0, output
+    mosquitto = Mosquitto(folder, free_port(), listener=f"allow_anonymous false\npassword_file {folder}/passwords")
+    await mosquitto.start()
+    try:
+        (node.folder / "wrong").write_text("WRONG-SECRET")
+        node.configure(plan(mosquitto.url, username="edge", password="${file:wrong}"))
+        code, refused = await doctor(node)
+        (node.folder / "wrong").write_text("RIGHT-SECRET")
+        right_code, right = await doctor(node)
+        (node.folder / "wrong").unlink()
+        _, missing = await doctor(node)
+    finally:
+        mosquitto.stop()
+    assert (code, right_code) == (1, 0)
+    assert "not authorized" in refused["sink uns"][0]["figure"].lower()
+    assert "WRONG-SECRET" not in json.dumps(refused)
+    assert "RIGHT-SECRET" not in json.dumps(right)
+    assert "cannot be read" in missing["sink uns"][0]["figure"]
+
+
 async def test_a_configuration_with_errors_is_not_looked_at(node: NodeProcess) -> None:
     node.configure({"sourcs": {}})
     code, output = await run_program(sys.executable, "-m", "pronubes.cli", "doctor", str(node.config))

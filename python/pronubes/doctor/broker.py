@@ -32,6 +32,8 @@ AT_A_TIME = 8
 FEW_BROKERS = 6
 FEW_PER_S = 10_000
 """A cap below this is worth a warning."""
+MANY_RETAINED = 1000
+"""What mosquitto queues for a session when nothing else is configured; more retained messages than that are dropped on subscribing."""
 BROKERS_OWN = 20
 """What mosquitto hands out unacknowledged to a client of MQTT 3.1.1 when nothing else is configured."""
 
@@ -105,6 +107,8 @@ def judge(asked: Asked, needs: Needs, syncs: Syncs | None, *, payload_bytes: int
     elif isinstance(options, MqttSinkOptions) and options.qos:
         yield _sink_rate(where, options, answer.limits, trip_s)
     yield from _told(where, answer.told)
+    if isinstance(options, MqttSourceOptions) and options.qos and options.retained != "never":
+        yield from _retained(where, answer.told)
 
 
 def _limits(where: str, asked: Asked, limits: Mapping[str, int], payload_bytes: int) -> Iterator[Finding]:
@@ -185,3 +189,12 @@ def _told(where: str, told: Mapping[str, str]) -> Iterator[Finding]:
         action = "Raise `max_queued_messages` of the broker, and let every subscriber keep up."
         values: Values = {"dropped": int(dropped)}
         yield Finding("broker", where, Level.WARN, f"the broker has dropped {int(dropped):,} messages", meaning, action, values)
+
+
+def _retained(where: str, told: Mapping[str, str]) -> Iterator[Finding]:
+    count = told.get("retained messages/count", "")
+    if count.isdecimal() and int(count) > MANY_RETAINED:
+        meaning = "A broker sends them all at once on subscribing and drops what exceeds the queue of a session, without a word (mosquitto: 1,000)."
+        action = "Set `max_queued_messages` of the broker above that number, or subscribe to narrower filters in several sources."
+        values: Values = {"retained": int(count)}
+        yield Finding("broker", where, Level.WARN, f"the broker keeps {int(count):,} retained messages", meaning, action, values)

@@ -114,6 +114,15 @@ def test_what_a_broker_does_not_allow_is_named(asked: Asked, level: Level, words
     assert [finding.level for finding in judged(asked) if words in finding.figure] == [level]
 
 
+@pytest.mark.parametrize(
+    ("options", "count", "expected"),
+    [(source(), "12500", [12_500]), (source(), "900", []), (source(retained="never"), "12500", []), (source(), "no number", [])],
+)
+def test_more_retained_messages_than_a_session_queues_are_named(options: MqttSourceOptions, count: str, expected: list[int]) -> None:
+    findings = judged(Asked("source", "x", options, Answer({}, {"raw/#": 1}, 0.001, {"retained messages/count": count})))
+    assert [finding.values["retained"] for finding in findings if "retained" in finding.values] == expected
+
+
 def test_a_lower_quality_of_service_only_warns_where_nothing_is_promised() -> None:
     findings = judged(Asked("source", "x", source(), Answer({}, {"raw/#": 0}, 0.001)), "spill")
     assert [finding.level for finding in findings if "grants QoS 0" in finding.figure] == [Level.WARN]
