@@ -405,6 +405,8 @@ class QuarantineBatch:
     @property
     def is_awaited(self) -> bool:
         """Whether a source waits for these records: then they may not be evicted. Cheap; does not detach."""
+    def replayed(self) -> list[tuple[int, int]]:
+        """Which of these come from a replay: the place among `rows` and the number that was given to `Pipeline.replay`. Does not detach."""
     def rows(self) -> list[tuple[int, int | None, str, str | None, int | None, str, str, str, bytes, str | None, int, bool]]:
         """A tuple per record: time_ns, source_ns, source, route, step, reason, detail, topic, payload, sink, qos, retain.
 
@@ -728,6 +730,23 @@ class Pipeline:
         Raises:
             KeyError: there is no such batch.
         """
+
+    def replay(
+        self, records: Sequence[tuple[int, str, str, str, bytes, int, int | None, int, bool, str | None]], *, now_ns: int
+    ) -> list[Literal["taken", "filtered", "rejected", "no_match", "invalid_topic", "unknown_route", "unknown_sink"]]:
+        """Let quarantined messages go on: through one route each and no other, or straight to a sink. Call `work` afterwards.
+
+        Args:
+            records: number, source, route, topic, payload, received_ns, source_ns, qos, retain, sink (or nothing). With a sink, the route
+                only names where it came from.
+            now_ns: The time.
+
+        Returns:
+            What became of each at once. The number of one that is `taken` comes back in `Work.settled` under the source `""` when all
+            that came of it has arrived. What fails again comes with `take_quarantine` (see `QuarantineBatch.replayed`). Does not detach.
+        """
+    def matched(self) -> dict[str, int]:
+        """How many messages each route took so far, over reloads. Some 100 ns per route; does not detach."""
 
     # Looking in
 

@@ -1,20 +1,29 @@
-"""The control socket: how `top`, `tap` and `catalog` look into a running node. A file, no port; readable only by this user.
+"""The control socket: how commands look into a running node and replay its quarantine. A file, no port; readable only by this user.
 
-One JSON request a line, one JSON answer a line; a `tap` answers with lines until the client leaves. Nothing here changes the node.
+One JSON request a line, one JSON answer a line; a `tap` answers with lines until the client leaves, a `replay` with a line of progress now and then.
+Only `replay` and `drop` change anything: for the node's own user alone, with an entry in the quarantine's audit.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
+import struct
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pronubes.errors import NoCatalog, NotConnected
+from pronubes.errors import NoCatalog, NotConnected, PronubesError
+from pronubes.pipeline.replay import ReplayRefused
+from pronubes.quarantine.actions import Actor
+from pronubes.quarantine.records import Selection
+from pronubes.quarantine.store import QuarantineDamaged
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from pronubes.pipeline.node import Node
@@ -76,16 +85,39 @@ class ControlServer:
             await _send(writer, self._node.status())
         elif operation == "catalog":
             await _send(writer, self._catalog(request))
+        elif operation in {"replay", "drop"}:
+            await self._change_quarantine(request, writer)
         elif operation == "tap":
             await self._tap(str(request.get("filter", "#")), writer)
         else:
-            await _send(writer, {"error": f"There is no operation `{operation}`; there are `status`, `catalog` and `tap`."})
+            await _send(writer, {"error": f"There is no operation `{operation}`; there are `status`, `catalog`, `tap`, `replay` and `drop`."})
 
     def _catalog(self, request: dict[str, Any]) -> dict[str, Any]:  # Any: JSON documents
         try:
             return self._node.catalog.answer(request)
         except (NoCatalog, ValueError) as error:
             return {"error": str(error)}
+
+    async def _change_quarantine(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> None:  # Any: JSON
+        """Replay or drop quarantined messages; what cannot be done is said in a sentence."""
+        try:
+            actor = Actor.of(_peer(writer))
+            if actor.uid != os.getuid():
+                raise ReplayRefused(f"Only the node's own user may do this; you are `{actor.user}`.")
+            selection = Selection.from_json(request.get("selection", {}))
+            route = request.get("route")
+            if request["op"] == "drop":
+                await _send(writer, {"done": {"dropped": await self._node.replayer.drop(selection, actor)}})
+            elif request.get("dry_run"):
+                await _send(writer, {"done": await self._node.replayer.rehearse(selection, route=route)})
+            else:
+                counts: dict[str, int] = {}
+                async with aclosing(self._node.replayer.replay(selection, actor, self._node.dispatcher, route=route)) as replay:
+                    async for counts in replay:
+                        await _send(writer, {"progress": counts})
+                await _send(writer, {"done": counts})
+        except (PronubesError, QuarantineDamaged, ValueError) as error:
+            await _send(writer, {"error": str(error)})
 
     async def _tap(self, topic_filter: str, writer: asyncio.StreamWriter) -> None:
         engine = self._node.engine
@@ -111,6 +143,15 @@ class ControlServer:
         finally:
             engine.close_tap(tap)
             del self._node.dispatcher.is_tap_ready[tap]
+
+
+def _peer(writer: asyncio.StreamWriter) -> int:
+    """Return who is at the other end. Where the system does not say, the socket's permissions have let in its owner only."""
+    connection = writer.get_extra_info("socket")
+    if not hasattr(socket, "SO_PEERCRED"):
+        return os.getuid()
+    _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return int(uid)
 
 
 async def _send(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:  # Any: a JSON document
@@ -156,6 +197,53 @@ class ControlClient:
         """
         await self._ask({"op": "catalog", **request})
         document: dict[str, Any] = orjson.loads(await self._line())
+        if "error" in document:
+            raise NotConnected(document["error"])
+        return document
+
+    async def drop(self, selection: Selection) -> int:
+        """Let quarantined messages go; how many there were.
+
+        Raises:
+            EOFError: The node has left.
+            NotConnected: The node does not do it; the sentence says why.
+        """
+        await self._ask({"op": "drop", "selection": selection.as_json()})
+        dropped: int = self._answer(await self._line())["done"]["dropped"]
+        return dropped
+
+    async def replay(
+        self,
+        selection: Selection,
+        *,
+        route: str | None = None,
+        is_rehearsal: bool = False,
+        on_progress: Callable[[dict[str, int]], None] | None = None,
+    ) -> dict[str, int]:
+        """Replay quarantined messages; how many had each result.
+
+        Args:
+            selection: Which.
+            route: Through this route in place of their own.
+            is_rehearsal: Only say what would happen.
+            on_progress: Hears the same of what is done so far, now and then.
+
+        Raises:
+            EOFError: The node has left.
+            NotConnected: The node does not do it; the sentence says why.
+        """
+        await self._ask({"op": "replay", "selection": selection.as_json(), "route": route, "dry_run": is_rehearsal})
+        while True:
+            answer = self._answer(await self._line())
+            if "done" in answer:
+                done: dict[str, int] = answer["done"]
+                return done
+            if on_progress is not None:
+                on_progress(answer["progress"])
+
+    @staticmethod
+    def _answer(line: bytes) -> dict[str, Any]:  # Any: a JSON document
+        document: dict[str, Any] = orjson.loads(line)
         if "error" in document:
             raise NotConnected(document["error"])
         return document

@@ -29,6 +29,7 @@ from pronubes.pipeline.health import problems
 from pronubes.pipeline.hooking import HookRunner
 from pronubes.pipeline.ingress import Ingress
 from pronubes.pipeline.quarantine import QuarantineKeeper
+from pronubes.pipeline.replay import REPLAYS, Replayer
 from pronubes.pipeline.views import View, run_view
 from pronubes.telemetry import emit, events
 from pronubes.telemetry.problems import Problem
@@ -81,6 +82,8 @@ class Node:
         self._canary: Canary | None = None
         self.catalog = NodeCatalog(self)
         self.quarantine = QuarantineKeeper(plan, clock=self.clock, randomness=self._random)
+        self.replayer = Replayer(self.quarantine, lambda: self.plan, clock=self.clock)
+        self.quarantine.on_failed_again = self.replayer.failed_again
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -109,7 +112,7 @@ class Node:
         """Make the node's status of the engine's. May be called on another thread."""
         document = without_canary(orjson.loads(engine_status))
         document["node"] = self.plan.name
-        document["quarantine"] |= self.quarantine.status()
+        document["quarantine"] |= self.quarantine.status() | self.replayer.status()
         document["now_ns"] = self.clock()
         document["uptime_s"] = round(time.monotonic() - self._began_s, 3)
         canary = self.canary
@@ -164,6 +167,7 @@ class Node:
                 self.start_links()
                 self.start_sources()
                 self.start(("node", "quarantine"), self.quarantine.run(self.dispatcher))
+                self.start(("node", "replays"), self.replayer.run())
                 self.start(("node", "clock"), self._follow_clock())
                 self.start(("node", "canary"), self._canary.run())
                 emit(
@@ -182,6 +186,7 @@ class Node:
                     task.cancel()
         finally:
             self._dispatcher.stop()
+            await self.replayer.close()
             await self.quarantine.close()
             self._tell_end()
 
@@ -259,6 +264,8 @@ class Node:
         ingress = self.ingress.get(source)
         if source == CANARY:
             self.canary.settle(position, is_delivered=is_delivered)
+        elif source == REPLAYS:
+            self.replayer.settle(position, is_delivered=is_delivered)
         elif ingress is not None:
             ingress.settle(position, is_delivered=is_delivered)
 

@@ -18,7 +18,7 @@ from pronubes.telemetry import emit, events
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pronubes._core import QuarantineBatch
     from pronubes.pipeline.dispatch import Dispatcher
@@ -35,6 +35,10 @@ TELL_NS = 60 * 10**9
 _Result = TypeVar("_Result")
 
 
+def _ignore(_records: Iterable[int]) -> None:
+    """Nobody wants to hear."""
+
+
 class QuarantineKeeper:
     """Keeps the quarantine of a node.
 
@@ -46,11 +50,13 @@ class QuarantineKeeper:
     Attributes:
         store: The file.
         tail: The newest records, for views.
+        on_failed_again: Hears of replayed records that failed again, before they settle.
     """
 
     def __init__(self, plan: NodePlan, *, clock: Callable[[], int], randomness: random.Random) -> None:
         self.store = QuarantineStore(plan.data_dir / FILE_NAME, size=plan.quarantine_size, age_s=plan.quarantine_age_s, now_ns=clock)
         self.tail = QuarantineTail()
+        self.on_failed_again: Callable[[Iterable[int]], None] = _ignore
         self._clock = clock
         self._backoff = Backoff(randomness)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quarantine")
@@ -115,9 +121,9 @@ class QuarantineKeeper:
 
     async def _keep(self, batch: QuarantineBatch, dispatcher: Dispatcher) -> None:
         """Write a batch, or hand it back and wait: what its sources wait for stays unacknowledged meanwhile."""
-        rows = batch.rows()
+        rows, replayed = batch.rows(), batch.replayed()
         try:
-            written = await self.on_thread(lambda: self.store.append(rows, is_awaited=batch.is_awaited))
+            written = await self.on_thread(lambda: self.store.append(rows, is_awaited=batch.is_awaited, replayed=replayed))
         except QuarantineDamaged as damage:
             dispatcher.engine.retry_quarantine(batch.id)
             self._tell_damage(damage)
@@ -128,6 +134,7 @@ class QuarantineKeeper:
             self._recover()
             self._tell_dropped(written)
             self.tail.add(batch.ndjson())
+            self.on_failed_again(written.failed)
             dispatcher.do(dispatcher.engine.confirm_quarantine(batch.id, now_ns=self._clock()))
 
     async def _expire(self) -> None:

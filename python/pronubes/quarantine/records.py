@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["NO_ROUTE", "AuditEntry", "Group", "QuarantineReader", "Record", "Row", "Selection", "UnreadableQuarantine"]
+__all__ = [
+    "NO_ROUTE",
+    "RECORD_COLUMNS",
+    "AuditEntry",
+    "Group",
+    "QuarantineReader",
+    "Record",
+    "Row",
+    "Selection",
+    "UnreadableQuarantine",
+    "record_of",
+]
 
 NO_ROUTE = "-"
 """Stands for "no route" where a route is asked for: records of messages that never came to one."""
@@ -208,16 +219,7 @@ def _one_of(column: str, values: Sequence[object]) -> str:
     return f"{column} IN ({', '.join('?' * len(values))})"
 
 
-def _fits(topic_filter: str, topic: str) -> bool:
-    from pronubes import TopicError, topic_matches
-
-    try:
-        return topic_matches(topic_filter, topic)
-    except TopicError:
-        return topic_filter == topic  # a record's topic may be none: that can be why it is here
-
-
-_COLUMNS = ", ".join(field.name for field in fields(Record))
+RECORD_COLUMNS = ", ".join(field.name for field in fields(Record))
 _AUDIT_COLUMNS = ", ".join(field.name for field in fields(AuditEntry))
 
 
@@ -247,7 +249,6 @@ class QuarantineReader:
             self._connection = schema.open_readonly(path)
         except sqlite3.Error as error:
             raise self._unreadable(error) from error
-        self._connection.create_function("topic_fits", 2, _fits, deterministic=True)
 
     def __enter__(self) -> Self:
         return self
@@ -283,9 +284,9 @@ class QuarantineReader:
         """
         where, values = selection.where()
         order = "DESC" if newest_first else "ASC"
-        statement = f"SELECT {_COLUMNS} FROM records WHERE {where} AND id > ? ORDER BY id {order} LIMIT ?"  # noqa: S608 - our own names
+        statement = f"SELECT {RECORD_COLUMNS} FROM records WHERE {where} AND id > ? ORDER BY id {order} LIMIT ?"  # noqa: S608 - our own names
         for row in self._rows(statement, [*values, after_id, -1 if selection.limit is None else selection.limit]):
-            yield _record(row)
+            yield record_of(row)
 
     def count(self, selection: Selection) -> int:
         """Count records.
@@ -316,6 +317,7 @@ class QuarantineReader:
         return UnreadableQuarantine(f"The quarantine {self.path} cannot be read: {error}.")
 
 
-def _record(row: tuple[Any, ...]) -> Record:  # Any: values of SQL
+def record_of(row: tuple[Any, ...]) -> Record:  # Any: values of SQL
+    """Make a record of the values of `RECORD_COLUMNS`."""
     values = dict(zip((field.name for field in fields(Record)), row, strict=True))
     return Record(**values | {"retain": bool(values["retain"])})

@@ -112,6 +112,7 @@ def open_writable(path: Path) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
+    connection.create_function("topic_fits", 2, _fits, deterministic=True)
     return connection
 
 
@@ -129,6 +130,7 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
+    connection.create_function("topic_fits", 2, _fits, deterministic=True)
     return connection
 
 
@@ -171,6 +173,15 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             raise error
     for order in ("ASC", "DESC"):
         connection.execute(f"SELECT * FROM records ORDER BY id {order} LIMIT 10").fetchall()  # noqa: S608 - one of two words
+
+
+def _fits(topic_filter: str, topic: str) -> bool:
+    from pronubes import TopicError, topic_matches
+
+    try:
+        return topic_matches(topic_filter, topic)
+    except TopicError:
+        return topic_filter == topic  # a record's topic may be none: that can be why it is here
 
 
 def _value(connection: sqlite3.Connection, statement: str) -> int | str:

@@ -17,13 +17,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pronubes.errors import QuarantineFull
-from pronubes.quarantine import schema
+from pronubes.quarantine import actions, schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pronubes.quarantine.records import Row
+    from pronubes.quarantine.actions import Actor, Fate
+    from pronubes.quarantine.records import Record, Row, Selection
 
 __all__ = ["QuarantineDamaged", "QuarantineStore", "StoreStats", "Written"]
 
@@ -37,6 +38,8 @@ CLOCK_WAS_SET_NS = 1_577_836_800 * 10**9
 
 _COLUMNS = "time_ns, source_ns, source, route, step, reason, detail, topic, payload, sink, qos, retain"
 _INSERT = f"INSERT INTO records ({_COLUMNS}, is_evictable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, %d)"  # noqa: S608 - our own names
+_CORRECT = "UPDATE records SET route = ?, step = ?, reason = ?, detail = ?, replayed_ns = ?, result = ?"
+FAILED_AGAIN = "failed again"
 _SIZE = "length(payload) + length(topic) + length(detail)"
 
 
@@ -80,10 +83,12 @@ class Written:
     Attributes:
         evicted: Waiting records that went to make room.
         expired: Waiting records that went because of their age.
+        failed: Records that were replayed, failed again, and say so now.
     """
 
     evicted: int = 0
     expired: int = 0
+    failed: frozenset[int] = frozenset()
 
 
 class QuarantineStore:
@@ -128,12 +133,14 @@ class QuarantineStore:
             return True
         return False
 
-    def append(self, rows: Sequence[Row], *, is_awaited: bool) -> Written:
+    def append(self, rows: Sequence[Row], *, is_awaited: bool, replayed: Sequence[tuple[int, int]] = ()) -> Written:
         """Write records.
 
         Args:
             rows: The records, as the engine hands them out.
             is_awaited: Whether a source waits for them. If so they are never evicted to make room for others.
+            replayed: Which of the rows, by their place, come from the replay of which record. A message that failed again corrects its
+                record; what a sink refused of a replayed message is a record of its own.
 
         Raises:
             QuarantineFull: There is no room, or the disk does not take them; nothing of them is written.
@@ -141,6 +148,7 @@ class QuarantineStore:
         """
         with self._transaction() as connection:
             expired = self._expire(connection)
+            rows, failed = self._correct(connection, rows, replayed)
             rows, need = self._fitting(rows)
             evicted = self._make_room(connection, need)
             connection.executemany(_INSERT % (not is_awaited), rows)
@@ -152,7 +160,7 @@ class QuarantineStore:
             )
             stats = self._measured(connection, stats)
         self.stats = stats
-        return Written(evicted, expired)
+        return Written(evicted, expired, failed)
 
     def expire(self) -> Written:
         """Let records go that are too old. Nothing happens while there is no file.
@@ -169,6 +177,67 @@ class QuarantineStore:
             stats = self._measured(connection, replace(self.stats, records=self.stats.records - expired, expired=count))
         self.stats = stats
         return Written(expired=expired)
+
+    def page(self, selection: Selection, *, after_id: int) -> list[Record]:
+        """Read the next records of a selection, the oldest first: some hundred, or some MiB. None while there is no file.
+
+        Raises:
+            QuarantineFull: The disk does not give them.
+            QuarantineDamaged: The file is damaged and set aside now.
+        """
+        if not self.path.exists():
+            return []
+        with self._guarded():
+            return actions.page(self._open(), selection, after_id=after_id)
+
+    def begin_replay(self, selection: Selection, actor: Actor, *, route: str | None) -> int:
+        """Note in the audit that somebody replays records; the number of the entry.
+
+        Raises:
+            QuarantineFull: The disk does not take it.
+            QuarantineDamaged: The file is damaged and set aside now.
+        """
+        about = selection.as_json() | ({} if route is None else {"through": route})
+        with self._transaction() as connection:
+            return actions.audit(connection, actor, actions.Note("replay", about, 0, "begun"), now_ns=self._now_ns())
+
+    def note_fates(self, fates: Sequence[Fate], replay_id: int) -> None:
+        """Note what became of replayed records. A record that does not wait any more is not touched.
+
+        Raises:
+            QuarantineFull: The disk does not take it; nothing is noted.
+            QuarantineDamaged: The file is damaged and set aside now.
+        """
+        with self._transaction() as connection:
+            done = actions.note_fates(connection, fates, replay_id, now_ns=self._now_ns())
+            stats = self._measured(connection, replace(self.stats, records=self.stats.records - done))
+        self.stats = stats
+
+    def end_replay(self, replay_id: int, actor: Actor, counts: Mapping[str, int], *, result: str) -> None:
+        """Note in the audit how a replay ended.
+
+        Raises:
+            QuarantineFull: The disk does not take it.
+            QuarantineDamaged: The file is damaged and set aside now.
+        """
+        with self._transaction() as connection:
+            note = actions.Note("replay ended", {"replay": replay_id, **counts}, sum(counts.values()), result)
+            actions.audit(connection, actor, note, now_ns=self._now_ns())
+
+    def drop(self, selection: Selection, actor: Actor) -> int:
+        """Let waiting records go; how many there were.
+
+        Raises:
+            QuarantineFull: The disk does not take it; nothing is dropped.
+            QuarantineDamaged: The file is damaged and set aside now.
+        """
+        if not self.path.exists():
+            return 0
+        with self._transaction() as connection:
+            dropped = actions.drop(connection, selection, actor, now_ns=self._now_ns())
+            stats = self._measured(connection, replace(self.stats, records=self.stats.records - dropped))
+        self.stats = stats
+        return dropped
 
     def close(self) -> None:
         """Close the file; a later call opens it again."""
@@ -263,6 +332,20 @@ class QuarantineStore:
     def _delete(self, connection: sqlite3.Connection, found: Sequence[tuple[int, str]]) -> int:
         connection.executemany("DELETE FROM records WHERE id = ?", ((record,) for record, _ in found))
         return sum(state == "waiting" for _, state in found)
+
+    def _correct(
+        self, connection: sqlite3.Connection, rows: Sequence[Row], replayed: Sequence[tuple[int, int]]
+    ) -> tuple[Sequence[Row], frozenset[int]]:
+        """Note the new reason on records that failed again; the rows that are left to write, and those records."""
+        corrected = {}
+        for at, record in replayed:
+            row = rows[at]
+            kind = "message" if row[9] is None else "output"
+            facts = (row[3], row[4], row[5], row[6], self._now_ns(), FAILED_AGAIN)
+            found = connection.execute(f"{_CORRECT} WHERE id = ? AND state = 'waiting' AND kind = ?", (*facts, record, kind))
+            if found.rowcount:
+                corrected[at] = record
+        return [row for at, row in enumerate(rows) if at not in corrected], frozenset(corrected.values())
 
     def _fitting(self, rows: Sequence[Row]) -> tuple[Sequence[Row], int]:
         """Cut payloads that the whole store could not hold, and say how much room the records need."""

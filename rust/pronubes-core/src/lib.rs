@@ -30,5 +30,5 @@ pub use message::{Message, Meta, SinkId, SourceId};
 pub use outcome::{Emission, HookCall, HookId, Outlet, Quarantined, ResumePoint, Resumed, Routed};
 pub use plan::Plan;
 pub use reason::Reason;
-pub use router::Router;
+pub use router::{Router, Single};
 pub use stats::{RouteStats, RouterStats, SourceStats};

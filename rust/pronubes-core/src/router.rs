@@ -12,6 +12,7 @@ mod hits;
 mod publish;
 mod resolve;
 mod run;
+mod single;
 mod trace;
 mod work;
 
@@ -32,6 +33,8 @@ use gate::GateWork;
 use hits::{run_hits, run_resumed};
 use trace::Unwatched;
 use work::{Level, Work};
+
+pub use single::Single;
 
 /// Runs the routes of a plan.
 ///

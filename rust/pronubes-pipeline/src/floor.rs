@@ -187,19 +187,7 @@ impl Outlet for Courier<'_> {
 
     fn quarantine(&mut self, fault: &Quarantined<'_>) {
         let hold = self.hold_for(fault.route);
-        let Message { topic, payload, meta, .. } = fault.message;
-        let fault = Fault {
-            meta,
-            source: self.source,
-            route: Some(fault.route),
-            step: fault.step,
-            reason: fault.reason,
-            detail: fault.detail,
-            topic: topic.as_bytes(),
-            payload,
-            sink: None,
-        };
-        self.floor.quarantine.push(&fault, hold);
+        self.floor.quarantine.push(&Fault::of_message(fault, self.source), hold);
     }
 
     fn filtered(&mut self, _route: RouteId) {}
@@ -211,6 +199,14 @@ pub(crate) fn refuse(quarantine: &mut Quarantine, item: &Item<'_>, sink: &str, r
 }
 
 impl<'a> Fault<'a> {
+    /// The fault of a message on a route.
+    pub(crate) fn of_message(fault: &Quarantined<'a>, source: u16) -> Self {
+        let Quarantined { route, step, reason, detail, message } = *fault;
+        let Message { topic, payload, meta, .. } = message;
+        let (route, topic) = (Some(route), topic.as_bytes());
+        Self { meta, source, route, step, reason, detail, topic, payload, sink: None }
+    }
+
     /// The fault of a message on its way to a sink.
     pub(crate) fn of_item(item: &Item<'a>, sink: &'a str, reason: Reason, detail: &'a str) -> Self {
         Self {

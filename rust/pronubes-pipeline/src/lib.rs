@@ -27,6 +27,7 @@ pub mod quarantine;
 pub mod queue;
 mod receive;
 mod reload;
+pub mod replay;
 mod resume;
 pub mod settle;
 pub mod sink;

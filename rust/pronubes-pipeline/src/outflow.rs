@@ -1,7 +1,5 @@
 //! The batch plane's way out: batches for sinks, hooks, taps and the quarantine's writer, and what they say about them.
 
-use std::sync::Arc;
-
 use pronubes_core::Reason;
 use pronubes_core::topic::TopicError;
 
@@ -9,7 +7,7 @@ use crate::batch::Batch;
 use crate::floor::{Floor, SinkKind};
 use crate::latest::Latest;
 use crate::pipeline::Pipeline;
-use crate::quarantine::{Fault, FaultBatch};
+use crate::quarantine::Fault;
 use crate::sink::{BatchSink, ConfirmError};
 
 impl Pipeline {
@@ -84,11 +82,6 @@ impl Pipeline {
             return Some(None);
         }
         Some(hook.queue.take())
-    }
-
-    /// Quarantined messages to write.
-    pub fn take_quarantine(&mut self) -> Option<(u64, Arc<FaultBatch>)> {
-        self.floor.quarantine.take()
     }
 
     /// They are written; false when there is no such batch.

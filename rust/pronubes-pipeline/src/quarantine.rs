@@ -81,6 +81,7 @@ pub struct FaultBatch {
     entries: Vec<Entry>,
     names: Arc<Names>,
     is_awaited: bool,
+    replayed: Vec<(usize, u64)>,
 }
 
 impl FaultBatch {
@@ -105,6 +106,12 @@ impl FaultBatch {
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         self.is_awaited
+    }
+
+    /// Which of these were replayed and failed again, and the numbers of their records.
+    #[must_use]
+    pub fn replayed(&self) -> &[(usize, u64)] {
+        &self.replayed
     }
 
     /// The records, for the store.
@@ -283,8 +290,8 @@ impl Quarantine {
         is_new
     }
 
-    /// The next batch to write, with its number; one at a time.
-    pub fn take(&mut self) -> Option<(u64, Arc<FaultBatch>)> {
+    /// The next batch to write, with its number; one at a time. `record_of` knows the holds of what is replayed.
+    pub fn take(&mut self, record_of: impl Fn(&Hold) -> Option<u64>) -> Option<(u64, Arc<FaultBatch>)> {
         if self.out.is_some() {
             return None;
         }
@@ -296,7 +303,10 @@ impl Quarantine {
                 block
             }
         };
-        let (id, batch) = (self.next_id, Arc::new(block.batch));
+        // A block that somebody waits for has a hold for each record.
+        let holds = block.holds.iter().enumerate();
+        let replayed = holds.filter_map(|(row, hold)| record_of(hold).map(|record| (row, record))).collect();
+        let (id, batch) = (self.next_id, Arc::new(FaultBatch { replayed, ..block.batch }));
         self.next_id += 1;
         self.is_announced = false;
         self.out = Some(Out { id, batch: Arc::clone(&batch), holds: block.holds });
@@ -318,6 +328,7 @@ impl Quarantine {
             entries: shared.entries.clone(),
             names: Arc::clone(&shared.names),
             is_awaited: shared.is_awaited,
+            replayed: Vec::new(),
         });
         let block = Block { batch, holds: out.holds };
         if block.holds.is_empty() {

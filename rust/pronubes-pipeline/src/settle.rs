@@ -122,6 +122,14 @@ impl<M: Copy> Settle<M> {
         Hold(hold.0)
     }
 
+    /// The mark of the token of `hold`, if it is open and one of this source.
+    #[must_use]
+    pub fn mark(&self, slot: u16, hold: &Hold) -> Option<M> {
+        let ring = self.rings.get(hold.slot()).filter(|_| hold.slot() == usize::from(slot))?;
+        let index = hold.sequence().checked_sub(ring.base)?;
+        ring.entries.get(usize::try_from(index).ok()?).map(|entry| entry.mark)
+    }
+
     /// A target has it.
     #[inline]
     pub fn release(&mut self, hold: Hold) {

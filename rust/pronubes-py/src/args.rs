@@ -1,11 +1,12 @@
 //! Arguments from Python: buffers, columns, values.
 
-use pronubes_core::Reason;
+use pronubes_core::{Meta, Reason};
 use pronubes_pipeline::edit::{FieldEdit, HookResult, Values};
 use pronubes_pipeline::inflow::{Inflow, Reading, SourceValue};
+use pronubes_pipeline::replay::Replay;
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedStr;
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBool, PyFloat, PyInt, PyMemoryView, PySlice, PyString};
 use serde::Serialize;
 
@@ -169,4 +170,29 @@ pub fn hook_reason(code: &str) -> PyResult<Reason> {
 /// A document as JSON.
 pub fn json(document: &impl Serialize) -> PyResult<Vec<u8>> {
     serde_json::to_vec(document).map_err(|error| unfit(error.to_string()))
+}
+
+/// A quarantined record that is to go on: a tuple of Python.
+#[derive(FromPyObject)]
+pub struct QuarantinedRecord(
+    u64,
+    PyBackedStr,
+    PyBackedStr,
+    PyBackedStr,
+    PyBackedBytes,
+    i64,
+    Option<i64>,
+    u8,
+    bool,
+    Option<PyBackedStr>,
+);
+
+impl QuarantinedRecord {
+    /// What the pipeline takes.
+    pub fn as_replay(&self) -> Replay<'_> {
+        let Self(record, source, route, topic, payload, received_ns, source_ns, qos, retain, sink) = self;
+        let (received_ns, source_ns) = (*received_ns, *source_ns);
+        let meta = Meta { qos: *qos, retain: *retain, received_ns, source_ns };
+        Replay { record: *record, source, route, topic, payload, meta, sink: sink.as_deref() }
+    }
 }

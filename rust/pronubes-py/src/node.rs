@@ -1,5 +1,6 @@
 //! The class `Pipeline`: convert, call, convert.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pronubes_pipeline::catalog::TextQuery;
@@ -299,6 +300,21 @@ impl Pipeline {
 
     fn take_quarantine(&self) -> PyResult<Option<QuarantineBatch>> {
         guard(|| Ok(self.lock().pipeline.take_quarantine().map(QuarantineBatch::from)))
+    }
+
+    #[pyo3(signature = (records, *, now_ns))]
+    fn replay(&self, records: Vec<args::QuarantinedRecord>, now_ns: i64) -> PyResult<Vec<&'static str>> {
+        guard(|| {
+            let mut state = self.lock();
+            Ok(records.iter().map(|record| state.pipeline.replay(&record.as_replay(), now_ns).code()).collect())
+        })
+    }
+
+    fn matched(&self) -> PyResult<HashMap<String, u64>> {
+        guard(|| {
+            let matched = self.lock().pipeline.matched();
+            Ok(matched.into_iter().map(|(name, count)| (name.into_string(), count)).collect())
+        })
     }
 
     #[pyo3(signature = (batch, *, now_ns))]

@@ -53,6 +53,10 @@ impl QuarantineBatch {
         self.batch.is_awaited()
     }
 
+    fn replayed(&self) -> Vec<(usize, u64)> {
+        self.batch.replayed().to_vec()
+    }
+
     fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         guard(|| {
             let row = |row: Row<'_>| {

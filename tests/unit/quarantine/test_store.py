@@ -11,36 +11,9 @@ import pytest
 from pronubes.errors import QuarantineFull
 from pronubes.quarantine.records import NO_ROUTE, QuarantineReader, Selection, UnreadableQuarantine
 from pronubes.quarantine.store import QuarantineDamaged, QuarantineStore, Written
+from quarantine_rows import MIB, NOW_NS, row
 
 DAY_NS = 86_400 * 10**9
-NOW_NS = 1_800_000_000 * 10**9
-MIB = 2**20
-
-
-def row(number, *, route="r", reason="missing_field", payload=None, time_ns=None, topic=None, sink=None, source="plant"):
-    payload = b'{"n":%d}' % number if payload is None else payload
-    time_ns = NOW_NS + number if time_ns is None else time_ns
-    return (time_ns, None, source, route, 1, reason, "`value`", f"raw/{number}" if topic is None else topic, payload, sink, 1, False)
-
-
-class Clock:
-    def __init__(self):
-        self.ns = NOW_NS
-
-    def __call__(self):
-        return self.ns
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def store(tmp_path, clock):
-    made = QuarantineStore(tmp_path / "data" / "quarantine.db", size=4 * MIB, age_s=7 * 86_400, now_ns=clock)
-    yield made
-    made.close()
 
 
 def read(store, selection=None):

@@ -11,6 +11,9 @@ __all__ = ["VERBS", "configure", "run"]
 VERBS: dict[str, str] = {
     "list": "Count quarantined messages by route and reason, or list them.",
     "show": "Show one: its bytes, why it is there, and what the present configuration would make of it.",
+    "replay": "Send messages through the present configuration once more.",
+    "drop": "Let messages go.",
+    "audit": "Show who replayed or dropped what, and when.",
 }
 """The verbs: the module of the same name holds each."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,15 @@ from pronubes.errors import PronubesError
 if TYPE_CHECKING:
     from pronubes.quarantine.records import QuarantineReader, Selection
 
-__all__ = ["add_place_arguments", "add_selection_arguments", "date", "open_quarantine", "selection_of"]
+__all__ = [
+    "add_ids_argument",
+    "add_place_arguments",
+    "add_selection_arguments",
+    "date",
+    "names_nothing",
+    "open_quarantine",
+    "selection_of",
+]
 
 _UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400}
 _AGO = re.compile(r"(\d+(?:\.\d+)?)(s|min|m|h|d)")
@@ -41,6 +50,20 @@ def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--since", metavar="TIME", help="Not older: `2h`, `30min`, `7d`, or a date such as 2026-11-23T06:00 (local, or with a zone).")
     which.add_argument("--until", metavar="TIME", help="Older than this.")
     which.add_argument("--limit", type=_positive, metavar="N", help="At most so many, the oldest of them.")
+
+
+def add_ids_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the numbers of records, and the word that means all of them."""
+    parser.add_argument("ids", type=int, nargs="*", metavar="ID", help="These records, by number.")
+    parser.add_argument("--all", action="store_true", help="All that wait. Without it, say which.")
+
+
+def names_nothing(arguments: argparse.Namespace, selection: Selection) -> bool:
+    """Tell, and say, whether a command that changes something is not told which records it is about."""
+    if not selection.is_everything or arguments.all:
+        return False
+    sys.stderr.write("Say which records: by number, by --route, --reason, --source, --topic, --since or --until, or --all.\n")
+    return True
 
 
 def _positive(text: str) -> int:

@@ -7,4 +7,5 @@ mod chaos;
 mod judging;
 mod overload;
 mod reloading;
+mod replaying;
 mod world;
