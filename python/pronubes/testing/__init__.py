@@ -1,7 +1,10 @@
-"""What users test their connectors and hooks with: the same batches and the same suites that pronubes' own are tested with."""
+"""What users test their connectors and hooks with: the same batches, suites and rigs that pronubes' own are tested with."""
 
 from pronubes.testing.batches import ListBatch
+from pronubes.testing.broker import StubBroker
 from pronubes.testing.conformance import SinkConformance, SourceConformance
+from pronubes.testing.faults import FaultProxy
 from pronubes.testing.hooks import HookRun, batch, run_hook
+from pronubes.testing.oracle import Oracle, Verdict
 
-__all__ = ["HookRun", "ListBatch", "SinkConformance", "SourceConformance", "batch", "run_hook"]
+__all__ = ["FaultProxy", "HookRun", "ListBatch", "Oracle", "SinkConformance", "SourceConformance", "StubBroker", "Verdict", "batch", "run_hook"]
