@@ -29,7 +29,7 @@ fn main() -> Result<(), Failure> {
     let meta = Meta { qos: 0, retain: false, received_ns: 0, source_ns: None };
     let push = |queue: &mut SinkQueue, number: usize| {
         let topic = topics[number % TOPICS].as_bytes();
-        queue.push(&Item { topic, payload: PAYLOAD, route: RouteId(0), source: 0, meta }, None, 0);
+        queue.push(&Item { topic, payload: PAYLOAD, route: RouteId(0), source: 0, meta, is_replayed: false }, None, 0);
     };
     (0..TOPICS).for_each(|number| push(&mut queue, number));
     let (every, mut taken) = (if policy == Policy::Block { 1 } else { 10 }, 0);

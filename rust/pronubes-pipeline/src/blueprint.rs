@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pronubes_core::spec::RouterSpec;
+use pronubes_core::spec::{RouteSpec, RouterSpec};
 use pronubes_core::{PathPart, Plan, SpecError};
 use pronubes_mqtt::SessionConfig;
 
@@ -13,15 +13,18 @@ use crate::node::{Delivery, MqttSpec, NodeSpec, SinkKind, SinkSpec, SourceKind, 
 pub(crate) struct SourcePlan {
     pub(crate) spec: SourceSpec,
     pub(crate) session: Option<SessionConfig>,
-    /// Numbers of the sinks that its routes lead to.
+    /// Numbers of the sinks that hold it up when they are full.
     pub(crate) feeds: Vec<usize>,
     pub(crate) feeds_hooks: bool,
+    pub(crate) feeds_log: bool,
 }
 
 /// A sink to be.
 pub(crate) struct SinkPlan {
     pub(crate) spec: SinkSpec,
     pub(crate) session: Option<SessionConfig>,
+    /// Whether messages of class `durable` and `spill` go there.
+    pub(crate) classes: [bool; 2],
 }
 
 /// A node to be.
@@ -44,7 +47,20 @@ impl Blueprint {
         let plan = Plan::compile(&spec)?;
         let mut errors = Vec::new();
         let sources = (0..spec.sources.len()).map(|at| source_plan(&spec, &node, at)).collect::<Vec<_>>();
-        let sinks = spec.sinks.iter().map(|name| sink_plan(&node, name)).collect::<Vec<_>>();
+        let mut sinks = spec.sinks.iter().map(|name| sink_plan(&node, name)).collect::<Vec<_>>();
+        let classes = classes(&spec, &node);
+        for (sink, classes) in sinks.iter_mut().zip(&classes) {
+            if let Ok(sink) = sink {
+                sink.classes = *classes;
+            }
+        }
+        for (class, is_there) in [("durable", node.log.is_some()), ("spill", node.spill.is_some())] {
+            let number = usize::from(class == "spill");
+            if !is_there && classes.iter().any(|classes| classes[number]) {
+                let sentence = format!("Class `{class}` needs a log on the disk, and the node says of none.");
+                errors.push(SpecError::new(sentence));
+            }
+        }
         let deliveries = spec.routes.iter().map(|route| node.routes.get(&route.name).copied()).collect();
         let sources = keep_errors(sources, &mut errors);
         let sinks = keep_errors(sinks, &mut errors);
@@ -63,6 +79,7 @@ impl Blueprint {
             sources,
             routes: routes().map(|route| self.plan.route_name(route).into()).collect(),
             captures: routes().map(|route| self.plan.captures(route).into()).collect(),
+            ..Names::default()
         })
     }
 }
@@ -93,11 +110,39 @@ fn source_plan(spec: &RouterSpec, node: &NodeSpec, at: usize) -> Result<SourcePl
     };
     let takes = |from: &Option<Vec<String>>| from.as_ref().is_none_or(|names| names.contains(name));
     let routes = || spec.routes.iter().filter(|route| takes(&route.from));
-    let is_fed = |sink: &usize| routes().any(|route| route.to.iter().any(|target| target.sink == spec.sinks[*sink]));
+    let class = |name: &str| node.routes.get(name).copied().unwrap_or_else(|| source.default_delivery());
+    let leads_to = |route: &RouteSpec, sink: usize| route.to.iter().any(|target| target.sink == spec.sinks[sink]);
+    let is_fed = |sink: &usize| routes().any(|route| class(&route.name).waits_for_sinks() && leads_to(route, *sink));
+    let feeds_log = routes().any(|route| class(&route.name) == Delivery::Durable);
     let feeds = (0..spec.sinks.len()).filter(is_fed).collect();
     let feeds_hooks =
         routes().any(|route| route.steps.iter().any(|step| step.verbs.iter().any(|(verb, _)| verb == "python")));
-    Ok(SourcePlan { spec: source, session, feeds, feeds_hooks })
+    Ok(SourcePlan { spec: source, session, feeds, feeds_hooks, feeds_log })
+}
+
+/// Which sinks get messages of class `durable` and of class `spill`; views get none, since they have no place in a log.
+fn classes(spec: &RouterSpec, node: &NodeSpec) -> Vec<[bool; 2]> {
+    let mut classes = vec![[false; 2]; spec.sinks.len()];
+    for route in &spec.routes {
+        let takes = |name: &String| route.from.as_ref().is_none_or(|names| names.contains(name));
+        let own = node.routes.get(&route.name).copied();
+        let of_sources = node.sources.iter().filter(|source| takes(&source.name)).map(SourceSpec::default_delivery);
+        for class in own.into_iter().chain(of_sources.filter(|_| own.is_none())) {
+            let number = match class {
+                Delivery::Durable => 0,
+                Delivery::Spill => 1,
+                Delivery::Through | Delivery::Volatile => continue,
+            };
+            for target in &route.to {
+                let is_view = |sink: &&SinkSpec| sink.name == target.sink && sink.kind == SinkKind::Latest;
+                let slot = spec.sinks.iter().position(|sink| *sink == target.sink);
+                if let Some(slot) = slot.filter(|_| !node.sinks.iter().any(|sink| is_view(&sink))) {
+                    classes[slot][number] = true;
+                }
+            }
+        }
+    }
+    classes
 }
 
 fn sink_plan(node: &NodeSpec, name: &str) -> Result<SinkPlan, Box<SpecError>> {
@@ -110,7 +155,7 @@ fn sink_plan(node: &NodeSpec, name: &str) -> Result<SinkPlan, Box<SpecError>> {
         SinkKind::Mqtt => Some(session("sinks", name, sink.mqtt.as_ref())?),
         SinkKind::Batch | SinkKind::Latest => None,
     };
-    Ok(SinkPlan { spec: sink, session })
+    Ok(SinkPlan { spec: sink, session, classes: [false; 2] })
 }
 
 fn session(kind: &str, name: &str, mqtt: Option<&MqttSpec>) -> Result<SessionConfig, Box<SpecError>> {

@@ -9,7 +9,7 @@ use crate::lines::{LineFormat, LineReader};
 use crate::node::Delivery;
 use crate::pipeline::{Arrival, Inside, Pipeline};
 use crate::quarantine::Fault;
-use crate::settle::Hold;
+use crate::settle::{Hold, ring};
 use crate::source::SourceKind;
 
 /// A value of a structured source.
@@ -61,7 +61,7 @@ impl Pipeline {
         let slot = self.sources.iter().position(is_meant)?;
         let (id, delivery) = (self.sources[slot].id?, self.sources[slot].delivery);
         let slot = slot as u16;
-        let hold = position.map(|position| self.floor.settle.open(slot, position));
+        let hold = position.map(|position| self.floor.settle.open(ring::source(slot), position));
         Some(Inflow { pipeline: self, slot, id, delivery, hold, payload: Vec::new() })
     }
 }
@@ -86,7 +86,7 @@ impl Inflow<'_> {
         let meta = Meta { received_ns: pipeline.now_ns, ..Meta::default() };
         let hold = hold.as_ref().map(|hold| pipeline.floor.settle.hold(hold));
         let (floor, wiring) = (&mut pipeline.floor, &pipeline.wiring);
-        let mut courier = Courier { floor, wiring, source: *slot, delivery: *delivery, meta, hold };
+        let mut courier = Courier::new(floor, wiring, *slot, *delivery, meta).held(hold);
         let (source, topic) = (*slot, topic.as_bytes());
         courier.reject(&Fault { meta, source, route: None, step: None, reason, detail, topic, payload, sink: None });
         courier.done();

@@ -5,6 +5,7 @@
 //! and do. It refuses to lose anything quietly: every message is in one of three ledgers, and what is acknowledged to a source
 //! has been confirmed by every sink that a route of class `through` leads to.
 
+mod backlog;
 mod base64;
 pub mod batch;
 mod blueprint;
@@ -15,8 +16,10 @@ pub mod fields;
 mod floor;
 pub mod hooks;
 pub mod inflow;
+mod lane;
 pub mod latest;
 pub mod lines;
+pub mod logs;
 pub mod names;
 pub mod node;
 pub mod notes;

@@ -28,6 +28,49 @@ pub struct NodeSpec {
     /// High mark of a hook's queue in bytes.
     #[serde(default = "default_queue_bytes")]
     pub hook_bytes: usize,
+    /// The log of class `durable`; needed where a route is of this class.
+    pub log: Option<LogSpec>,
+    /// The log of what class `spill` cannot keep in memory; needed where a route is of this class.
+    pub spill: Option<LogSpec>,
+}
+
+/// A log on the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSpec {
+    /// Its folder.
+    pub dir: std::path::PathBuf,
+    /// How large it may become.
+    pub size: u64,
+    /// How long records are kept for sinks that do not take them, in seconds.
+    pub age_s: u64,
+    /// How long records gather before they are synced together, in milliseconds.
+    pub sync_gap_ms: u32,
+    /// Size of a segment.
+    pub segment_bytes: u64,
+    /// Whether frames are compressed.
+    #[serde(default)]
+    pub compression: Compression,
+    /// What is left free of the file system; without it the log's own rule.
+    pub reserve_bytes: Option<u64>,
+    /// What may wait in memory for the disk.
+    #[serde(default = "default_log_memory")]
+    pub memory_bytes: usize,
+}
+
+fn default_log_memory() -> usize {
+    64 << 20
+}
+
+/// How frames of a log are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// As they are.
+    #[default]
+    None,
+    /// Zstandard.
+    Zstd,
 }
 
 fn default_quarantine_bytes() -> usize {
@@ -42,10 +85,14 @@ fn default_queue_bytes() -> usize {
     8 << 20
 }
 
-/// When a route has done its part for a source. (`durable` and `spill` come with the log.)
+/// When a route has done its part for a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
+    /// When its records lie on the disk.
+    Durable,
+    /// On accept; what a sink cannot take goes to the disk.
+    Spill,
     /// When every sink confirmed.
     Through,
     /// On accept.
@@ -114,6 +161,31 @@ pub struct SinkSpec {
     /// Memory of a latest sink.
     #[serde(default = "default_latest_bytes")]
     pub latest_bytes: usize,
+    /// In which order what the sink missed comes out of the logs.
+    #[serde(default)]
+    pub replay: ReplaySpec,
+}
+
+/// How a sink gets what it missed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplaySpec {
+    /// Before or beside what is new.
+    #[serde(default)]
+    pub order: ReplayOrder,
+    /// Messages a second at most.
+    pub rate: Option<u32>,
+}
+
+/// The order of what a sink missed and what is new.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayOrder {
+    /// What is new goes at once; what was missed follows beside it, marked.
+    #[default]
+    LiveFirst,
+    /// What was missed goes first.
+    InOrder,
 }
 
 fn default_batch_rows() -> usize {
@@ -329,6 +401,20 @@ impl SourceSpec {
     pub fn default_delivery(&self) -> Delivery {
         let is_acknowledged = self.mqtt.as_ref().is_some_and(MqttSpec::wants_acknowledgement);
         self.delivery.unwrap_or(if is_acknowledged { Delivery::Through } else { Delivery::Volatile })
+    }
+}
+
+impl Delivery {
+    /// Whether sinks that are behind hold the sources up: nothing else keeps what they cannot take.
+    #[must_use]
+    pub fn waits_for_sinks(self) -> bool {
+        matches!(self, Self::Through | Self::Volatile)
+    }
+
+    /// Whether a source waits for the route.
+    #[must_use]
+    pub fn is_confirmed(self) -> bool {
+        matches!(self, Self::Through | Self::Durable)
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Notes {
     pub settled: Vec<Settled>,
     /// What happened to connections.
     pub events: Vec<ConnectionEvent>,
+    /// What happened to logs.
+    pub log_events: Vec<(crate::logs::Kind, pronubes_log::LogEvent)>,
 }
 
 impl Notes {

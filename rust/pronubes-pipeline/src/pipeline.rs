@@ -8,9 +8,10 @@
 use pronubes_core::{Message, Meta, Router};
 
 use crate::floor::{Courier, Floor, SinkKind, Wiring, refuse, route};
+use crate::logs::Opener;
 use crate::notes::Notes;
 use crate::queue::Gate;
-use crate::settle::Fate;
+use crate::settle::{Fate, ring};
 use crate::sink::{MqttSink, Refusal};
 use crate::source::{Pressure, Source, SourceKind};
 
@@ -47,6 +48,13 @@ pub struct Pipeline {
     pub(crate) lost_holds: u64,
     /// Whether a flush stopped short of a writable transport.
     pub(crate) has_more: bool,
+    /// Opens the logs that a description asks for.
+    pub(crate) opener: Option<Opener>,
+    /// When more may come out of the logs, or positions are to be saved.
+    pub(crate) replay_due_ns: Option<i64>,
+    /// Whether positions have moved that no log knows of, and when they were handed over last.
+    pub(crate) has_positions: bool,
+    pub(crate) positions_ns: i64,
 }
 
 /// What is inside when a pipeline ends is nobody's loss: its sources were not acknowledged. The holds must not be left to the
@@ -87,7 +95,7 @@ impl Pipeline {
         self.connections[connection as usize].is_open = true;
         match port {
             Port::Source(slot) => {
-                self.floor.settle.void(slot);
+                self.floor.settle.void(ring::source(slot));
                 let source = &mut self.sources[usize::from(slot)];
                 let is_paused = source.is_paused;
                 if let Some(session) = source.session() {
@@ -112,7 +120,7 @@ impl Pipeline {
         match port {
             Port::Source(slot) => {
                 // The broker sends again what was not acknowledged; the tokens of this connection can acknowledge nothing.
-                self.floor.settle.void(slot);
+                self.floor.settle.void(ring::source(slot));
                 if let Some(session) = self.sources[usize::from(slot)].session() {
                     session.closed(unsigned(now_ns));
                 }
@@ -179,13 +187,16 @@ impl Pipeline {
             SinkKind::Batch(sink) => sink.unannounced_deadline_ns(),
             SinkKind::Latest(_) => None,
         });
-        sources.chain(sinks).chain(self.has_more.then_some(self.now_ns)).min()
+        let logs = self.floor.logs.next_deadline().into_iter().chain(self.replay_due_ns);
+        sources.chain(sinks).chain(logs).chain(self.has_more.then_some(self.now_ns)).min()
     }
 
     /// Works out what is to do: `on_write` gets each connection's output, which counts as handed to its transport.
     pub fn work(&mut self, mut on_write: impl FnMut(u32, &[u8])) -> Option<Notes> {
+        self.poll_logs();
         self.flush_sinks(&mut on_write);
         self.lost_holds += self.floor.settle.collect_lost() as u64;
+        self.drain_lanes();
         self.drain_tokens();
         for source in &mut self.sources {
             if let SourceKind::Mqtt { session, connection, .. } = &mut source.kind
@@ -198,6 +209,7 @@ impl Pipeline {
         self.update_pauses();
         self.announce();
         self.retire();
+        self.flush_logs();
         if self.notes.is_empty() { None } else { Some(std::mem::take(&mut self.notes)) }
     }
 
@@ -220,10 +232,10 @@ impl Pipeline {
     fn drain_tokens(&mut self) {
         for slot in 0..self.sources.len() {
             let slot = slot as u16;
-            if self.floor.settle.has_failed(slot) {
+            if self.floor.settle.has_failed(ring::source(slot)) {
                 self.on_failed(slot);
             }
-            if self.floor.settle.is_dirty(slot) {
+            if self.floor.settle.is_dirty(ring::source(slot)) {
                 self.drain_source(slot);
             }
         }
@@ -235,14 +247,14 @@ impl Pipeline {
             SourceKind::Mqtt { session, .. } => {
                 // Tokens leave in arrival order, so the last one stands for all.
                 let mut last = None;
-                self.floor.settle.drain(slot, |mark, _| last = Some(mark));
+                self.floor.settle.drain(ring::source(slot), |mark, _| last = Some(mark));
                 if let Some(mark) = last {
                     session.acknowledge_through(pronubes_mqtt::AckHandle::from_raw(mark));
                 }
             }
             SourceKind::Batch => {
                 let (name, settled) = (&source.name, &mut self.notes.settled);
-                self.floor.settle.drain(slot, |position, fate| {
+                self.floor.settle.drain(ring::source(slot), |position, fate| {
                     let is_delivered = fate == Fate::Done;
                     settled.push(crate::notes::Settled { source: name.clone(), position, is_delivered });
                 });
@@ -256,7 +268,7 @@ impl Pipeline {
         let source = &mut self.sources[usize::from(slot)];
         let Some(connection) = source.connection() else { return };
         source.failed += 1;
-        self.floor.settle.void(slot);
+        self.floor.settle.void(ring::source(slot));
         if let Some(session) = self.sources[usize::from(slot)].session() {
             session.disconnect();
         }
@@ -276,19 +288,21 @@ impl Pipeline {
         let is_hook_full = self.hook_gate.update(hook_bytes);
         let is_hook_overfull = hook_bytes > 2 * self.hook_gate.high();
         let now = unsigned(self.now_ns);
+        let is_log_behind = self.floor.logs.is_behind();
         for (slot, source) in self.sources.iter_mut().enumerate() {
             let sinks = &self.floor.sinks;
             let any = |what: fn(&crate::floor::Sink) -> bool| {
                 source.feeds.iter().any(|slot| sinks.get(usize::from(*slot)).is_some_and(what))
             };
-            let pressure = if any(|sink| sink.is_overfull) || (source.feeds_hooks && is_hook_overfull) {
+            let is_disk_slow = source.feeds_log && is_log_behind;
+            let pressure = if is_disk_slow || any(|sink| sink.is_overfull) || (source.feeds_hooks && is_hook_overfull) {
                 Pressure::Overfull
             } else if any(|sink| sink.is_full) || (source.feeds_hooks && is_hook_full) {
                 Pressure::Full
             } else {
                 Pressure::None
             };
-            let should_pause = source.should_pause(pressure, self.floor.settle.open_tokens(slot as u16));
+            let should_pause = source.should_pause(pressure, self.floor.settle.open_tokens(ring::source(slot as u16)));
             if should_pause == source.is_paused {
                 continue;
             }
@@ -339,7 +353,7 @@ impl Inside<'_> {
     #[inline]
     pub(crate) fn route(&mut self, id: pronubes_core::SourceId, delivery: crate::node::Delivery, arrival: Arrival<'_>) {
         let Arrival { slot, topic, payload, meta, hold } = arrival;
-        let courier = Courier { floor: self.floor, wiring: self.wiring, source: slot, delivery, meta, hold };
+        let courier = Courier::new(self.floor, self.wiring, slot, delivery, meta).held(hold);
         route(self.router, &Message { source: id, topic, payload, meta }, courier);
     }
 }

@@ -7,7 +7,7 @@ use crate::floor::{Sink, SinkKind};
 use crate::notes::Notes;
 use crate::pipeline::{Arrival, Inside, Pipeline, Port, unsigned};
 use crate::quarantine::Fault;
-use crate::settle::Hold;
+use crate::settle::{Hold, ring};
 use crate::sink::MqttSink;
 use crate::source::SourceKind;
 
@@ -36,7 +36,7 @@ impl Pipeline {
             Event::Publish(incoming) => {
                 // A source that is not in the plan any more takes nothing: what it got is not acknowledged.
                 let Some(id) = id else { return };
-                let hold = incoming.ack.map(|handle| inside.floor.settle.open(slot, handle.to_raw()));
+                let hold = incoming.ack.map(|handle| inside.floor.settle.open(ring::source(slot), handle.to_raw()));
                 let meta =
                     Meta { qos: incoming.qos as u8, retain: incoming.retain, received_ns: now_ns, source_ns: None };
                 let topic = std::str::from_utf8(incoming.topic).unwrap_or_default();

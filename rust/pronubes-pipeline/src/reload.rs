@@ -11,16 +11,19 @@ use pronubes_core::contract::{ContractReport, reports};
 use pronubes_core::{RouteStats, Router, SourceId, SourceStats, SpecError};
 use pronubes_mqtt::Session;
 
+use crate::backlog::save_positions;
 use crate::blueprint::{Blueprint, SinkPlan, SourcePlan};
 use crate::floor::{Floor, Hook, Sink, SinkKind, Wiring};
 use crate::hooks::HookQueue;
+use crate::lane::{Lane, Track};
+use crate::logs::{Logs, Opener};
 use crate::names::Names;
 use crate::node::{self, Delivery};
 use crate::notes::Notes;
 use crate::pipeline::{Connection, Pipeline, Port, unsigned};
 use crate::quarantine::Quarantine;
 use crate::queue::{Gate, SegmentLimits};
-use crate::settle::Settle;
+use crate::settle::{Settle, ring};
 use crate::sink::{BatchSink, LatestSink, MqttSink};
 use crate::source::{Source, SourceKind};
 use crate::tap::Taps;
@@ -43,7 +46,7 @@ pub(crate) struct Carried {
 const RECONFIGURED: &str = "The configuration of this connection has changed.";
 
 /// Slots are 16-bit numbers; a node that was reloaded this often has to be started anew.
-const MAX_SLOTS: usize = 60_000;
+const MAX_SLOTS: usize = ring::MAX_SLOTS - 1_000;
 
 impl Carried {
     /// Adds the ledgers of a router.
@@ -98,6 +101,14 @@ impl Pipeline {
     /// # Errors
     /// Everything that is wrong with them.
     pub fn new(spec: &[u8], node: &[u8], now_ns: i64) -> Result<Self, Vec<SpecError>> {
+        Self::with_logs(spec, node, None, now_ns)
+    }
+
+    /// The same, with somebody who opens the logs that the node description asks for.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, or a log that cannot be opened.
+    pub fn with_logs(spec: &[u8], node: &[u8], opener: Option<Opener>, now_ns: i64) -> Result<Self, Vec<SpecError>> {
         let blueprint = Blueprint::read(spec, node)?;
         let names = Arc::new(Names::default());
         let quarantine = Quarantine::new(blueprint.node.quarantine_bytes, Arc::clone(&names));
@@ -105,7 +116,15 @@ impl Pipeline {
         let mut pipeline = Self {
             router: Router::new(Arc::clone(&blueprint.plan)),
             wiring: Wiring::default(),
-            floor: Floor { settle, sinks: Vec::new(), hooks: Vec::new(), quarantine, taps, names },
+            floor: Floor {
+                settle,
+                sinks: Vec::new(),
+                hooks: Vec::new(),
+                quarantine,
+                taps,
+                names: Arc::clone(&names),
+                logs: Logs::default(),
+            },
             sources: Vec::new(),
             connections: Vec::new(),
             notes: Notes::default(),
@@ -116,7 +135,12 @@ impl Pipeline {
             now_ns,
             lost_holds: 0,
             has_more: false,
+            opener,
+            replay_due_ns: None,
+            has_positions: false,
+            positions_ns: now_ns,
         };
+        pipeline.open_logs(&blueprint.node)?;
         pipeline.apply(blueprint);
         Ok(pipeline)
     }
@@ -132,7 +156,12 @@ impl Pipeline {
         if slots.into_iter().any(|used| used > MAX_SLOTS) {
             return Err(vec![SpecError::new("This node was reloaded too often: start it anew.")]);
         }
+        if self.floor.logs.differs(&blueprint.node) {
+            let sentence = "What `log` and `spill` say changes only when the node is started anew.";
+            return Err(vec![SpecError::new(sentence)]);
+        }
         self.now_ns = now_ns;
+        self.open_logs(&blueprint.node)?;
         self.generation += 1;
         let mut router = std::mem::replace(&mut self.router, Router::new(Arc::clone(&blueprint.plan)));
         self.router.inherit(&mut router);
@@ -142,6 +171,12 @@ impl Pipeline {
         Ok(())
     }
 
+    fn open_logs(&mut self, node: &node::NodeSpec) -> Result<(), Vec<SpecError>> {
+        let Floor { logs, names, .. } = &mut self.floor;
+        let opened = logs.open(node, self.opener.as_mut(), names, self.now_ns);
+        opened.map_err(|sentence| vec![SpecError::new(sentence)])
+    }
+
     fn apply(&mut self, blueprint: Blueprint) {
         let Blueprint { sources, sinks, deliveries, node, .. } = &blueprint;
         self.wiring.deliveries.clone_from(deliveries);
@@ -149,6 +184,9 @@ impl Pipeline {
             sink.is_retired = true;
         }
         self.wiring.sinks = sinks.iter().map(|plan| self.place_sink(plan)).collect();
+        for (plan, slot) in sinks.iter().zip(&self.wiring.sinks) {
+            place_lane(&mut self.floor, usize::from(*slot), plan);
+        }
         for source in &mut self.sources {
             source.id = None;
         }
@@ -170,6 +208,7 @@ impl Pipeline {
     fn rename(&mut self, names: &Arc<Names>) {
         self.floor.names = Arc::clone(names);
         self.floor.taps.rename(names);
+        self.floor.logs.rename(names);
         for sink in &mut self.floor.sinks {
             match &mut sink.kind {
                 SinkKind::Mqtt { sink, .. } => sink.rename(names),
@@ -224,6 +263,8 @@ impl Pipeline {
             is_full: false,
             is_overfull: false,
             is_gone: false,
+            lane: Lane::default(),
+            queue_limit: spec.queue_bytes,
         });
         slot
     }
@@ -264,11 +305,12 @@ impl Pipeline {
         source.unacked = plan.spec.unacked.max(1);
         source.feeds = feeds;
         source.feeds_hooks = plan.feeds_hooks;
+        source.feeds_log = plan.feeds_log;
         source.mqtt.clone_from(&plan.spec.mqtt);
         if let SourceKind::Mqtt { is_bounded, .. } = &mut source.kind {
             let is_acknowledged = plan.spec.mqtt.as_ref().is_some_and(node::MqttSpec::wants_acknowledgement);
-            let is_through = self.wiring.deliveries.iter().flatten().all(|own| *own == Delivery::Through);
-            *is_bounded = is_acknowledged && delivery == Delivery::Through && is_through;
+            let is_confirmed = self.wiring.deliveries.iter().flatten().all(|own| own.is_confirmed());
+            *is_bounded = is_acknowledged && delivery.is_confirmed() && is_confirmed;
         }
     }
 
@@ -281,7 +323,7 @@ impl Pipeline {
             }
             None => SourceKind::Batch,
         };
-        self.floor.settle.ensure(slot + 1);
+        self.floor.settle.ensure(usize::from(ring::source(slot as u16)) + 1);
         self.sources.push(Source {
             name: plan.spec.name.as_str().into(),
             kind,
@@ -290,6 +332,7 @@ impl Pipeline {
             unacked: 1,
             feeds: Vec::new(),
             feeds_hooks: false,
+            feeds_log: false,
             is_paused: false,
             is_stopped: false,
             invalid: 0,
@@ -323,7 +366,7 @@ impl Pipeline {
         // Its broker (or the new one) sends again what is not acknowledged: tokens of the old session acknowledge nothing.
         let connection = *connection;
         **session = Session::new(config.clone());
-        self.floor.settle.void(slot as u16);
+        self.floor.settle.void(ring::source(slot as u16));
         self.notes.close(connection, "reconfigured", RECONFIGURED.to_owned(), true);
     }
 
@@ -360,22 +403,36 @@ impl Pipeline {
     }
 
     fn retire_sinks(&mut self) {
-        for sink in self.floor.sinks.iter_mut().filter(|sink| sink.is_retired && !sink.is_gone) {
-            let (is_empty, connection) = match &mut sink.kind {
-                SinkKind::Mqtt { sink, connection } => (sink.walk() == 0, Some(*connection)),
-                SinkKind::Batch(sink) => (sink.walk() == 0, None),
-                SinkKind::Latest(_) => (true, None),
-            };
-            sink.is_gone = is_empty;
-            if let Some(connection) = connection.filter(|_| is_empty) {
-                leave(&mut self.connections, &mut self.notes, connection);
+        if !self.floor.sinks.iter().any(|sink| sink.is_retired && !sink.is_gone) {
+            return;
+        }
+        let Floor { sinks, settle, logs, .. } = &mut self.floor;
+        for slot in 0..sinks.len() {
+            let sink = &sinks[slot];
+            if !sink.is_retired || sink.is_gone {
+                continue;
+            }
+            // What a sink that is away has inside stays in the log as its backlog; only what no log has holds it here.
+            let logged = [ring::live(slot as u16), ring::replay(slot as u16), ring::spill(slot as u16)];
+            let in_log: u64 = logged.iter().map(|ring| settle.open_tokens(*ring) as u64).sum();
+            let inside = sink.walk();
+            if inside > if sink.is_open() && !matches!(sink.kind, SinkKind::Batch(_)) { 0 } else { in_log } {
+                continue;
+            }
+            save_positions(sinks, settle, logs);
+            logged.iter().for_each(|ring| settle.void(*ring));
+            let sink = &mut sinks[slot];
+            sink.lane.move_to_log(inside);
+            sink.is_gone = true;
+            if let SinkKind::Mqtt { connection, .. } = &sink.kind {
+                leave(&mut self.connections, &mut self.notes, *connection);
             }
         }
     }
 
     fn retire_sources(&mut self) {
         for (slot, source) in self.sources.iter_mut().enumerate() {
-            if source.id.is_some() || source.is_gone || self.floor.settle.open_tokens(slot as u16) > 0 {
+            if source.id.is_some() || source.is_gone || self.floor.settle.open_tokens(ring::source(slot as u16)) > 0 {
                 continue;
             }
             source.is_gone = true;
@@ -410,9 +467,28 @@ fn linger_ns(plan: &SinkPlan) -> i64 {
     i64::from(plan.spec.linger_ms) * 1_000_000
 }
 
+/// Gives a sink its place in the logs; what an earlier run or an earlier configuration left for it comes back.
+fn place_lane(floor: &mut Floor, slot: usize, plan: &SinkPlan) {
+    let sink = &mut floor.sinks[slot];
+    sink.lane.configure(plan.spec.replay);
+    if plan.spec.kind == node::SinkKind::Latest {
+        return;
+    }
+    let places = [(&mut floor.logs.durable, &mut sink.lane.durable), (&mut floor.logs.spill, &mut sink.lane.spill)];
+    for ((log, track), is_wanted) in places.into_iter().zip(plan.classes) {
+        let Some(log) = log else { continue };
+        let is_known = log.consumers().any(|(_, name, _)| *name == *plan.spec.name);
+        if track.is_none() && (is_wanted || is_known) {
+            let consumer = log.consumer(&plan.spec.name);
+            *track = Some(Track::recovered(consumer, &log.position(consumer), log.head()));
+        }
+    }
+}
+
 fn reconfigure(sink: &mut Sink, plan: &SinkPlan) {
     sink.is_retired = false;
     sink.qos = plan.spec.qos;
+    sink.queue_limit = plan.spec.queue_bytes;
     match &mut sink.kind {
         SinkKind::Mqtt { sink, .. } => sink.reconfigure(plan.spec.policy, plan.spec.queue_bytes),
         SinkKind::Batch(sink) => sink.reconfigure(plan.spec.policy, plan.spec.queue_bytes, linger_ns(plan)),

@@ -107,8 +107,7 @@ impl Resumption<'_> {
             };
             let source = origin.item.source;
             let delivery = self.sources[usize::from(source)].delivery;
-            let mut courier =
-                Courier { floor: self.floor, wiring: self.wiring, source, delivery, meta: origin.meta, hold };
+            let mut courier = Courier::new(self.floor, self.wiring, source, delivery, origin.meta).held(hold);
             self.router.resume(&resumed, &mut courier);
             courier.done();
         }

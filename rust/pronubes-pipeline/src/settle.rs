@@ -4,6 +4,9 @@
 //! what they acknowledge). Each target that must confirm has a [`Hold`] on the token; when the last hold is released the token is
 //! settled, and settled tokens leave in arrival order. Delivery classes change only who has a hold and when it is released.
 //!
+//! A sink that a log stands behind has tokens too, in rings of its own ([`ring`]): their marks are numbers of records, and what
+//! drains moves the sink's position in the log.
+//!
 //! Rules of this file:
 //! 1. A token settles only through [`Settle::release`] and [`Settle::fail`], never because time has passed.
 //! 2. A [`Hold`] that is dropped without either is not silently lost: it is noted, and [`Settle::collect_lost`] fails its token.
@@ -21,6 +24,36 @@ thread_local! {
 
 const SEQUENCE_BITS: u32 = 48;
 const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
+
+/// A ring of tokens, by number: those of a source, or those with which a sink tells a log how far it has come.
+pub mod ring {
+    /// How many sources or sinks there may be.
+    pub const MAX_SLOTS: usize = 1 << 14;
+
+    /// The messages of a source.
+    #[must_use]
+    pub const fn source(slot: u16) -> u16 {
+        slot * 4
+    }
+
+    /// What a sink got at once of the durable log.
+    #[must_use]
+    pub const fn live(slot: u16) -> u16 {
+        slot * 4 + 1
+    }
+
+    /// What a sink got later out of the durable log.
+    #[must_use]
+    pub const fn replay(slot: u16) -> u16 {
+        slot * 4 + 2
+    }
+
+    /// What a sink got later out of the log of what was spilled.
+    #[must_use]
+    pub const fn spill(slot: u16) -> u16 {
+        slot * 4 + 3
+    }
+}
 
 /// One target's promise on a token. Give it to [`Settle::release`] or [`Settle::fail`]; eight bytes, also as an option.
 #[must_use = "a hold that is dropped fails its message"]
@@ -208,6 +241,12 @@ impl<M: Copy> Settle<M> {
             ring.is_dirty = false;
             ring.has_failed = false;
         }
+    }
+
+    /// The mark of the oldest token that is open.
+    #[must_use]
+    pub fn oldest(&self, slot: u16) -> Option<M> {
+        self.rings.get(usize::from(slot))?.entries.front().map(|entry| entry.mark)
     }
 
     /// How many tokens of a source are open: messages that are not acknowledged yet.

@@ -32,10 +32,12 @@ pub struct Source {
     pub delivery: Delivery,
     /// How many messages (of a batch source: batches) may be unacknowledged.
     pub unacked: usize,
-    /// The sinks that its routes lead to, by slot.
+    /// The sinks that hold it up when they are full, by slot.
     pub feeds: Vec<u16>,
     /// Whether its routes lead through hooks.
     pub feeds_hooks: bool,
+    /// Whether its routes write to the durable log.
+    pub feeds_log: bool,
     /// Whether its owner was told to pause.
     pub is_paused: bool,
     /// Whether it is to be read no more.

@@ -7,9 +7,11 @@ use pronubes_core::{RouteStats, SourceStats};
 use serde::Serialize;
 
 use crate::floor::SinkKind;
+use crate::lane::Lane;
 use crate::pipeline::{Pipeline, Port};
 use crate::queue::Policy;
 use crate::reload::{Carried, add_route, add_source};
+use crate::settle::ring;
 use crate::sink::SinkCounters;
 
 /// A source: received = matched + unrouted + rejected + dropped.
@@ -75,6 +77,21 @@ pub struct SinkStatus {
     pub is_full: bool,
     /// Whether a reload removed it and it drains.
     pub is_retired: bool,
+    /// What the logs owe it, where a log stands behind it.
+    pub backlog: Option<Backlog>,
+}
+
+/// What the logs owe a sink.
+#[derive(Debug, Serialize)]
+pub struct Backlog {
+    /// `live`, `lagging` (new messages pass it by) or `replaying` (what it missed comes back).
+    pub state: &'static str,
+    /// Messages of this run that wait in the logs.
+    pub records: u64,
+    /// How long the oldest of them has waited, in nanoseconds.
+    pub oldest_age_ns: Option<i64>,
+    /// Messages that came back out of the logs.
+    pub replayed: u64,
 }
 
 /// A connection.
@@ -161,6 +178,19 @@ pub struct Status {
     pub in_hooks: u64,
     /// The catalogue, where there is one.
     pub catalog: Option<CatalogStats>,
+    /// The logs, where there are any.
+    pub logs: LogsStatus,
+}
+
+/// The logs of a node.
+#[derive(Debug, Default, Serialize)]
+pub struct LogsStatus {
+    /// That of class `durable`.
+    pub durable: Option<pronubes_log::LogStatus>,
+    /// That of class `spill`.
+    pub spill: Option<pronubes_log::LogStatus>,
+    /// Messages of sources that wait for the disk.
+    pub waiting: usize,
 }
 
 impl Pipeline {
@@ -192,6 +222,11 @@ impl Pipeline {
             quarantine: self.quarantine_status(),
             in_hooks: self.floor.hooks.iter().map(|hook| hook.queue.walk() as u64).sum(),
             catalog: self.router.catalog().map(Catalog::stats),
+            logs: LogsStatus {
+                durable: self.floor.logs.durable.as_ref().map(pronubes_log::Log::status),
+                spill: self.floor.logs.spill.as_ref().map(pronubes_log::Log::status),
+                waiting: self.floor.logs.waiting(),
+            },
         };
         status.balanced = status.is_balanced();
         status.totals = status.totals();
@@ -219,7 +254,7 @@ impl Pipeline {
                     name: source.name.clone(),
                     ledger,
                     dropped: 0,
-                    unsettled: self.floor.settle.open_tokens(slot as u16),
+                    unsettled: self.floor.settle.open_tokens(ring::source(slot as u16)),
                     failed: source.failed,
                     is_paused: source.is_paused,
                 }
@@ -249,12 +284,17 @@ impl Pipeline {
                     SinkKind::Batch(sink) => ("batch", sink.walk(), sink.queued_bytes(), sink.oldest_ns()),
                     SinkKind::Latest(sink) => ("latest", 0, sink.latest.bytes(), None),
                 };
+                // What waits in a log for a sink was sent there by a route as well.
+                let waiting = sink.lane.waiting();
+                let counters = sink.counters();
+                let counters = SinkCounters { emitted: counters.emitted + waiting, ..counters };
                 SinkStatus {
                     name: sink.name.clone(),
                     kind,
                     policy: sink.policy(),
-                    counters: sink.counters(),
-                    buffered,
+                    counters,
+                    buffered: buffered + waiting,
+                    backlog: sink.lane.is_logged().then(|| backlog(&sink.lane, now_ns)),
                     queued_bytes,
                     oldest_age_ns: oldest_ns.map(|oldest| now_ns - oldest),
                     is_full: sink.is_full,
@@ -338,14 +378,24 @@ impl Pipeline {
     /// Whether nothing is inside any more.
     #[must_use]
     pub fn drained(&self) -> bool {
-        let sinks = self.floor.sinks.iter().all(|sink| match &sink.kind {
-            SinkKind::Mqtt { sink, .. } => sink.walk() == 0,
-            SinkKind::Batch(sink) => sink.walk() == 0,
-            SinkKind::Latest(_) => true,
-        });
+        // What a sink has that lags or is away lies in a log, or is written to one at the end: nobody waits for it.
+        let is_kept = |sink: &crate::floor::Sink| sink.lane.is_lagging || (sink.lane.is_logged() && !sink.is_open());
+        let sinks = self.floor.sinks.iter().all(|sink| sink.walk() == 0 || is_kept(sink));
         let is_quiet = self.floor.quarantine.walk() == 0 && self.floor.hooks.iter().all(|hook| hook.queue.is_empty());
-        sinks && is_quiet && self.floor.settle.is_empty()
+        let is_settled =
+            (0..self.sources.len()).all(|slot| self.floor.settle.open_tokens(ring::source(slot as u16)) == 0);
+        sinks && is_quiet && is_settled && self.floor.logs.waiting() == 0
     }
+}
+
+fn backlog(lane: &Lane, now_ns: i64) -> Backlog {
+    let state = match (lane.is_lagging, lane.has_more()) {
+        (true, _) => "lagging",
+        (false, true) => "replaying",
+        (false, false) => "live",
+    };
+    let oldest_age_ns = lane.oldest_ns().map(|oldest| now_ns - oldest);
+    Backlog { state, records: lane.waiting(), oldest_age_ns, replayed: lane.replayed }
 }
 
 fn route_status(name: Box<str>, stats: &RouteStats) -> RouteStatus {

@@ -189,7 +189,7 @@ fn a_storm_allocates_nothing(policy: Policy) {
     let mut rounds = |count: usize| {
         for number in 0..count * topics.len() {
             let topic = topics[number % topics.len()].as_bytes();
-            let item = Item { topic, payload: &[b'1'; 60], route: RouteId(0), source: 0, meta };
+            let item = Item { topic, payload: &[b'1'; 60], route: RouteId(0), source: 0, meta, is_replayed: false };
             queue.push(&item, None, NOW);
             if number % 10 == 0 {
                 queue.pop();

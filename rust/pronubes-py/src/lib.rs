@@ -6,6 +6,7 @@ mod batch;
 mod contract;
 mod detach;
 mod error;
+mod logs;
 mod node;
 mod outcome;
 mod quarantine;

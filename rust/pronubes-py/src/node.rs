@@ -1,6 +1,7 @@
 //! The class `Pipeline`: convert, call, convert.
 
 use std::collections::HashMap;
+use std::os::fd::AsRawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pronubes_pipeline::catalog::TextQuery;
@@ -15,6 +16,7 @@ use crate::args;
 use crate::batch::Batch;
 use crate::detach;
 use crate::error::{guard, spec_failure, topic_error, unfit, unknown};
+use crate::logs;
 use crate::quarantine::QuarantineBatch;
 use crate::work::Work;
 
@@ -74,7 +76,7 @@ impl Pipeline {
     #[pyo3(signature = (spec, node, *, now_ns))]
     fn new(py: Python<'_>, spec: &[u8], node: &[u8], now_ns: i64) -> PyResult<Self> {
         guard(|| {
-            let built = detach::detached(py, || CorePipeline::new(spec, node, now_ns));
+            let built = detach::detached(py, || CorePipeline::with_logs(spec, node, Some(logs::opener()), now_ns));
             let pipeline = built.map_err(|errors| spec_failure(py, errors))?;
             Ok(Self { state: Mutex::new(State { pipeline, chunk: Vec::new(), told_ns: i64::MAX }) })
         })
@@ -287,6 +289,19 @@ impl Pipeline {
         guard(|| {
             let is_known = self.lock().pipeline.hook_failed(hook, batch, reason, detail, now_ns);
             is_known.then_some(()).ok_or_else(|| unknown("such hook or batch", format!("{hook} {batch}")))
+        })
+    }
+
+    fn wake_fds(&self) -> PyResult<Vec<i32>> {
+        guard(|| Ok(self.lock().pipeline.wake_fds().map(|descriptor| descriptor.as_raw_fd()).collect()))
+    }
+
+    #[pyo3(signature = (*, now_ns))]
+    fn close(&self, py: Python<'_>, now_ns: i64) -> PyResult<()> {
+        guard(|| {
+            let logs = self.lock().pipeline.leave_logs(now_ns);
+            detach::detached(py, || logs.close());
+            Ok(())
         })
     }
 

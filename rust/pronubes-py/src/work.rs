@@ -82,6 +82,11 @@ impl Work {
     }
 
     #[getter]
+    fn log_events(&self) -> Vec<(&'static str, String, String)> {
+        self.list(|notes| &notes.log_events, |(kind, event)| crate::logs::told(*kind, event))
+    }
+
+    #[getter]
     fn events(&self) -> Vec<(u32, &'static str, String)> {
         let tuple =
             |event: &pronubes_pipeline::notes::ConnectionEvent| (event.connection, event.code, event.detail.clone());

@@ -206,6 +206,28 @@ impl Queue {
         Some(load)
     }
 
+    /// Takes the messages out that nobody waits for and that `takes` takes; how many.
+    pub(super) fn extract(&mut self, takes: &mut impl FnMut(&Item<'_>) -> bool) -> u64 {
+        let mut taken = 0;
+        let mut rest = Vec::new();
+        while let Some(mut load) = self.take() {
+            let mut kept = Load::like(&load.segment, load.since_ns);
+            for row in 0..load.rows() {
+                let Some(record) = load.alive(row).copied() else { continue };
+                let hold = load.holds[row].take();
+                let item = load.segment.item(&record);
+                if hold.is_none() && takes(&item) {
+                    taken += 1;
+                } else {
+                    kept.push(&item, hold);
+                }
+            }
+            rest.push(kept);
+        }
+        rest.into_iter().rev().for_each(|load| self.put_back(load));
+        taken
+    }
+
     /// A copy without the rows that are gone: few queues are emptied in more than one way, so this hardly ever happens.
     fn without_gone(&mut self, mut load: Load) -> Load {
         let mut rest = self.spare.pop().unwrap_or_default();

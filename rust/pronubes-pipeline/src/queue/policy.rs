@@ -30,10 +30,22 @@ pub enum DropReason {
     ConnectionLost,
     /// Its topic was one more than the memory for newest values holds.
     MemoryFull,
+    /// It waited in a log that became too large, or it too old.
+    LogBound,
+    /// It waited in a log and cannot be read any more.
+    LogLost,
 }
 
 impl DropReason {
-    const ALL: [Self; 5] = [Self::DropOldest, Self::DropNewest, Self::Replaced, Self::ConnectionLost, Self::MemoryFull];
+    const ALL: [Self; 7] = [
+        Self::DropOldest,
+        Self::DropNewest,
+        Self::Replaced,
+        Self::ConnectionLost,
+        Self::MemoryFull,
+        Self::LogBound,
+        Self::LogLost,
+    ];
 
     /// Its stable name, in status and metrics.
     #[must_use]
@@ -44,6 +56,8 @@ impl DropReason {
             Self::Replaced => "replaced",
             Self::ConnectionLost => "connection_lost",
             Self::MemoryFull => "memory_full",
+            Self::LogBound => "log_bound",
+            Self::LogLost => "log_lost",
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct Item<'a> {
     pub source: u16,
     /// Circumstances; `qos` and `retain` are those to send with.
     pub meta: Meta,
+    /// Whether it comes out of a log, later than newer ones perhaps.
+    pub is_replayed: bool,
 }
 
 /// A message in a [`Segment`].
@@ -34,6 +36,8 @@ pub struct Record {
     pub source: u16,
     /// Circumstances.
     pub meta: Meta,
+    /// Whether it comes out of a log, later than newer ones perhaps.
+    pub is_replayed: bool,
 }
 
 /// Messages that lie together. Shared with Python as a batch; immutable from then on.
@@ -96,6 +100,7 @@ impl Segment {
             route: record.route,
             source: record.source,
             meta: record.meta,
+            is_replayed: record.is_replayed,
         }
     }
 
@@ -114,7 +119,8 @@ impl Segment {
     pub(crate) fn push(&mut self, item: &Item<'_>) {
         let topic = self.append(item.topic);
         let payload = self.append(item.payload);
-        self.records.push(Record { topic, payload, route: item.route, source: item.source, meta: item.meta });
+        let Item { route, source, meta, is_replayed, .. } = *item;
+        self.records.push(Record { topic, payload, route, source, meta, is_replayed });
     }
 
     fn append(&mut self, bytes: &[u8]) -> Span {

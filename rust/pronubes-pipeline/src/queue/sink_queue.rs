@@ -83,6 +83,12 @@ impl SinkQueue {
         self.policy == Policy::Block && self.queue.bytes() > 2 * self.gate.high()
     }
 
+    /// The end: takes the messages out that nobody waits for and that `takes` takes; how many.
+    pub fn extract(&mut self, takes: &mut impl FnMut(&Item<'_>) -> bool) -> u64 {
+        self.newest.stop();
+        self.queue.extract(takes)
+    }
+
     /// Puts a message at the end, or drops one.
     #[inline]
     pub fn push(&mut self, item: &Item<'_>, hold: Option<Hold>, now_ns: i64) {

@@ -28,7 +28,7 @@ pub enum ConfirmError {
 /// A queue that Python empties in batches.
 #[derive(Debug)]
 pub struct BatchSink {
-    counters: SinkCounters,
+    pub(crate) counters: SinkCounters,
     queue: SinkQueue,
     linger_ns: i64,
     out: Option<Out>,
@@ -144,6 +144,11 @@ impl BatchSink {
     /// Tells those who wait for messages that its queue dropped.
     pub fn release_dropped<M: Copy>(&mut self, settle: &mut Settle<M>) {
         self.queue.release_dropped(settle);
+    }
+
+    /// Takes the messages out of the queue that nobody waits for and that `takes` takes; how many.
+    pub fn extract(&mut self, takes: &mut impl FnMut(&Item<'_>) -> bool) -> u64 {
+        self.queue.extract(takes)
     }
 
     /// Whether its sources are to be held up.

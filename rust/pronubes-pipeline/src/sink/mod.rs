@@ -36,7 +36,7 @@ pub struct SinkCounters {
 }
 
 impl SinkCounters {
-    fn drop(&mut self, reason: DropReason, messages: u64) {
+    pub(crate) fn drop(&mut self, reason: DropReason, messages: u64) {
         self.dropped += messages;
         self.drops.add(reason, messages);
     }

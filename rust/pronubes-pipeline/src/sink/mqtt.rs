@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use pronubes_core::matcher::RouteId;
 use pronubes_core::{Meta, Reason};
-use pronubes_mqtt::{Publish, PublishError, QoS, Session, State};
+use pronubes_mqtt::codec::properties::{Place, Properties, PropertyBuffer, PropertyId, Value};
+use pronubes_mqtt::{Publish, PublishError, QoS, Session, State, Version};
 
 use super::{Refusal, SinkCounters};
 use crate::names::Names;
@@ -28,6 +29,8 @@ pub struct MqttSink {
     unwritten_holds: Vec<Hold>,
     /// Which plan the route numbers of new messages belong to; reloads count it up.
     generation: u16,
+    /// The user property of messages that come out of a log.
+    mark: PropertyBuffer,
 }
 
 /// What a session made of a message.
@@ -49,6 +52,7 @@ impl MqttSink {
             unwritten: 0,
             unwritten_holds: Vec::new(),
             generation: 0,
+            mark: mark(),
         }
     }
 
@@ -78,7 +82,7 @@ impl MqttSink {
     #[inline]
     fn send(&mut self, item: &Item<'_>, hold: Option<Hold>) -> Sent {
         let label = label_of(item.route, item.source, self.generation);
-        let (sent, is_acknowledged) = publish(&mut self.session, item, hold, label);
+        let (sent, is_acknowledged) = publish(&mut self.session, item, hold, label, &self.mark);
         self.note_unwritten(sent, is_acknowledged)
     }
 
@@ -109,7 +113,7 @@ impl MqttSink {
             let Some(item) = self.queue.front() else { break };
             let route = if self.queue.is_front_current() { item.route } else { UNKNOWN_ROUTE };
             let label = label_of(route, item.source, self.generation);
-            let (sent, is_acknowledged) = publish(&mut self.session, &item, hold, label);
+            let (sent, is_acknowledged) = publish(&mut self.session, &item, hold, label, &self.mark);
             match self.note_unwritten(sent, is_acknowledged) {
                 Sent::Taken => {}
                 Sent::Later(hold) => {
@@ -182,16 +186,34 @@ impl MqttSink {
         now_ns: i64,
         settle: &mut Settle<M>,
     ) {
+        self.take_back(names, now_ns);
+        self.closed(u64::try_from(now_ns).unwrap_or_default(), settle);
+        self.session = session;
+    }
+
+    /// What is in flight goes back to the front of the queue.
+    fn take_back(&mut self, names: &Arc<Names>, now_ns: i64) {
         let mut load = Load::like(&Segment::named(names), now_ns);
         self.session.give_up(|token, message| {
-            let Publish { topic, payload, qos, retain, label, .. } = message;
+            let Publish { topic, payload, qos, retain, label, properties } = message;
+            let is_replayed = properties.user_properties().any(|(name, _)| name == REPLAYED.0);
             let (route, source) = (route_of(label, self.generation).unwrap_or(UNKNOWN_ROUTE), source_of(label));
             let meta = Meta { qos: qos as u8, retain, received_ns: now_ns, source_ns: None };
-            load.push(&Item { topic, payload, route, source, meta }, Hold::from_tag(token));
+            load.push(&Item { topic, payload, route, source, meta, is_replayed }, Hold::from_tag(token));
         });
-        self.closed(u64::try_from(now_ns).unwrap_or_default(), settle);
         self.queue.put_back(load);
-        self.session = session;
+    }
+
+    /// The end: takes the messages out, sent or not, that are not confirmed, that nobody waits for and that `takes` takes; how many.
+    pub fn extract(&mut self, names: &Arc<Names>, now_ns: i64, takes: &mut impl FnMut(&Item<'_>) -> bool) -> u64 {
+        self.take_back(names, now_ns);
+        self.queue.extract(takes)
+    }
+
+    /// Whether messages can leave now.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_writable && self.session.state() == State::Connected
     }
 
     /// The transport's buffer is full or has room again.
@@ -264,14 +286,27 @@ fn publish(
     item: &Item<'_>,
     hold: Option<Hold>,
     label: u64,
+    mark: &PropertyBuffer,
 ) -> (Result<u64, (PublishError, Option<Hold>)>, bool) {
     // The router emits valid topic names only.
     let qos = if item.meta.qos == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
     let Item { topic, payload, .. } = *item;
-    let message = Publish { topic, payload, qos, retain: item.meta.retain, label, ..Publish::default() };
+    let is_marked = item.is_replayed && session.version() == Version::V5;
+    let properties = if is_marked { mark.properties() } else { Properties::default() };
+    let message = Publish { topic, payload, qos, retain: item.meta.retain, label, properties };
     let tag = hold.map_or(0, Hold::into_tag);
     let sent = session.publish_valid(message, tag).map(|()| tag).map_err(|error| (error, Hold::from_tag(tag)));
     (sent, qos == QoS::AtLeastOnce)
+}
+
+/// The user property of messages that come out of a log (MQTT 5 §3.3.2.3.7; 3.1.1 has no place for it).
+const REPLAYED: (&[u8], &[u8]) = (b"pronubes-replayed", b"true");
+
+fn mark() -> PropertyBuffer {
+    let mut mark = PropertyBuffer::new(Place::Publish);
+    let pushed = mark.push(PropertyId::UserProperty, Value::Pair(REPLAYED.0, REPLAYED.1));
+    debug_assert!(pushed.is_ok(), "two short texts are a user property");
+    mark
 }
 
 /// The route of a message that came before a reload: route numbers belong to one plan.

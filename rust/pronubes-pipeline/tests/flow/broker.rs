@@ -13,6 +13,7 @@ pub struct Seen {
     pub payload: String,
     pub qos: u8,
     pub retain: bool,
+    pub is_replayed: bool,
 }
 
 /// A broker on one connection.
@@ -160,7 +161,10 @@ impl Broker {
     fn on_publish(&mut self, publish: &PublishPacket<'_>) {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("the tests use text");
         let (topic, payload) = (text(publish.topic), text(publish.payload));
-        self.seen.push(Seen { topic, payload: payload.clone(), qos: publish.qos as u8, retain: publish.retain });
+        let mut marks = publish.properties.user_properties();
+        let is_replayed = marks.any(|(name, value)| (name, value) == (b"pronubes-replayed", b"true"));
+        let (qos, retain) = (publish.qos as u8, publish.retain);
+        self.seen.push(Seen { topic, payload: payload.clone(), qos, retain, is_replayed });
         if publish.packet_id == 0 {
             return;
         }

@@ -4,6 +4,7 @@ mod acknowledging;
 mod blocking;
 mod broker;
 mod chaos;
+mod durable;
 mod judging;
 mod overload;
 mod reloading;

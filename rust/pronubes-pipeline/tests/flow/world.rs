@@ -1,8 +1,13 @@
 //! A pipeline with a broker at the end of each connection, on a virtual clock.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use pronubes_core::SpecError;
+use pronubes_log::sim::SimFs;
+use pronubes_log::{Log, Overflow, Runner, Settings};
 use pronubes_mqtt::Version;
+use pronubes_pipeline::logs::{Kind, Opener};
 use pronubes_pipeline::{Notes, Pipeline};
 use serde_json::{Value, json};
 
@@ -37,6 +42,11 @@ pub fn mqtt_sink(name: &str, qos: u8) -> Value {
     json!({"name": name, "kind": "mqtt", "qos": qos, "mqtt": {"client_id": name}})
 }
 
+/// A log in a node description, small enough to have many segments.
+pub fn log(dir: &str, size: u64) -> Value {
+    json!({"dir": dir, "size": size, "age_s": 1_000_000, "sync_gap_ms": 20, "segment_bytes": 16 << 10})
+}
+
 /// A specification with one route from everywhere under `raw/` to all sinks, under `out/`.
 pub fn one_route(sources: &[&str], sinks: &[&str]) -> Value {
     let targets: Vec<Value> = sinks.iter().map(|sink| json!({"sink": sink})).collect();
@@ -55,7 +65,31 @@ impl World {
 
     pub fn unconnected(spec: &Value, node: &Value) -> Self {
         let now = 1_000 * SECOND;
-        let pipeline = Pipeline::new(spec.to_string().as_bytes(), node.to_string().as_bytes(), now);
+        Self::of(Pipeline::new(spec.to_string().as_bytes(), node.to_string().as_bytes(), now), now)
+    }
+
+    /// A node with logs on a simulated disk; no connection comes up by itself at first.
+    pub fn on_disk(disk: &SimFs, spec: &Value, node: &Value, now: i64) -> Self {
+        let disk = disk.clone();
+        let opener: Opener = Box::new(move |spec, kind, names, now_ns| {
+            let overflow = if kind == Kind::Durable { Overflow::Block } else { Overflow::DropOldest };
+            let settings = Settings {
+                segment_bytes: spec.segment_bytes,
+                max_bytes: spec.size,
+                overflow,
+                sync_gap_ns: i64::from(spec.sync_gap_ms) * 1_000_000,
+                reserve_bytes: Some(0),
+                memory_bytes: spec.memory_bytes,
+                ..Settings::default()
+            };
+            Log::open(Arc::new(disk.clone()), &spec.dir, settings, Runner::Inline, names, now_ns)
+                .map_err(|error| error.to_string())
+        });
+        let (spec, node) = (spec.to_string(), node.to_string());
+        Self::of(Pipeline::with_logs(spec.as_bytes(), node.as_bytes(), Some(opener), now), now)
+    }
+
+    fn of(pipeline: Result<Pipeline, Vec<SpecError>>, now: i64) -> Self {
         let pipeline = pipeline.unwrap_or_else(|errors| panic!("the test's node is right: {errors:?}"));
         let (brokers, names, open) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let notes = Notes::default();

@@ -22,7 +22,14 @@ impl Row {
 
     pub fn item(&self) -> Item<'_> {
         let meta = Meta { qos: 0, retain: false, received_ns: self.id as i64, source_ns: None };
-        Item { topic: self.topic.as_bytes(), payload: self.payload.as_bytes(), route: RouteId(0), source: 0, meta }
+        Item {
+            topic: self.topic.as_bytes(),
+            payload: self.payload.as_bytes(),
+            route: RouteId(0),
+            source: 0,
+            meta,
+            is_replayed: false,
+        }
     }
 
     pub fn of(item: &Item<'_>) -> Self {
