@@ -470,6 +470,9 @@ class Work:
         Cheap; does not detach.
         """
     @property
+    def log_events(self) -> list[tuple[str, str, str]]:
+        """What happened to logs: `log` or `spill`, a stable code, a sentence. Cheap; does not detach."""
+    @property
     def events(self) -> list[tuple[int, str, str]]:
         """What happened to connections: connection, code (`connected`, `refused`, `subscribed`, `subscribe_refused`,
         `publish_refused`,
@@ -709,7 +712,18 @@ class Pipeline:
             ValueError: the reason is not one of a hook.
         """
     def work(self, *, now_ns: int) -> Work | None:
-        """What `hook_done` and `hook_failed` left to do. Cheap; does not detach."""
+        """What `hook_done`, `hook_failed` and the threads of the logs left to do. Cheap; does not detach."""
+
+    # Logs
+
+    def wake_fds(self) -> list[int]:
+        """File descriptors that become readable when a log has written, synced or read something: call `work` then, which empties them. They belong
+        to the engine. Cheap; does not detach.
+        """
+    def close(self, *, now_ns: int) -> None:
+        """The end of the logs: what sinks of class `spill` have in memory and how far every sink has come is written and synced. Detaches; waits for
+        the disk.
+        """
 
     # Quarantine
 

@@ -16,6 +16,7 @@ import orjson
 from pronubes.batch import Dtype
 from pronubes.config.canary import add_to_node, add_to_router
 from pronubes.config.column_types import agreed, column_types
+from pronubes.config.delivery import log_specs
 from pronubes.config.findings import Finding, Path
 from pronubes.config.load import Loaded, in_order
 from pronubes.config.model import FROM_NAMES, Route, Sink, Source
@@ -259,6 +260,7 @@ def compile_node(loaded: Loaded, *, environ: Mapping[str, str] = os.environ, has
         "sources": [_source(name, source, configuration.name, resolve) for name, source in configuration.sources.items()],
         "sinks": [_sink(name, sink, configuration.name, resolve) for name, sink in configuration.sinks.items()],
         "routes": {name: route.delivery for name, route in configuration.routes.items() if route.delivery is not None},
+        **log_specs(configuration, loaded.data_dir),
     }
     if has_canary:
         add_to_node(node)
@@ -306,7 +308,10 @@ def _source(name: str, source: Source, node: str, resolve: _Secrets) -> dict[str
 
 def _sink(name: str, sink: Sink, node: str, resolve: _Secrets) -> dict[str, Any]:
     options = sink.options
+    order = options.replay.order or ("live_first" if options.marks_replayed() else "in_order")
+    replay = {"order": order, "rate": options.replay.rate}
     entry: dict[str, Any] = {"name": name, "kind": "batch", "queue_bytes": options.queue.size, "policy": options.queue.policy}
+    entry["replay"] = replay
     if isinstance(options, MqttSinkOptions):
         session = _session(options, f"{node}-{name}", resolve, "sinks", name)
         session |= {"max_inflight": options.max_inflight, "clean_start": options.starts_clean}

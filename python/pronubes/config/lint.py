@@ -19,7 +19,7 @@ from pronubes.config.lint_namespace import namespace_rules
 from pronubes.config.load import Loaded, in_order
 from pronubes.config.model import Configuration, Route
 from pronubes.connectors.mqtt_options import MqttOptions, MqttSourceOptions
-from pronubes.connectors.options import ConnectorOptions, TagSourceOptions, ViewSinkOptions
+from pronubes.connectors.options import ConnectorOptions, SourceOptions, TagSourceOptions, ViewSinkOptions
 from pronubes.diagnostics import Diagnostic, Severity
 
 __all__ = ["lint"]
@@ -262,18 +262,33 @@ def _delivery(subject: Lint) -> Found:
         waiting = [source for source, chosen in classes.items() if chosen == "through"]
         path: Path = ("routes", name, "delivery") if route.delivery else ("routes", name)
         for source in sources:
-            sends_again = configuration.sources[source].options.default_delivery() == "through"
+            options = configuration.sources[source].options
+            sends_again = options.default_delivery() == "durable"
+            if classes[source] == "durable":
+                yield from _durable(source, options, path)
             if route.delivery == "through" and not sends_again:
                 message = f"`through` saves nothing here: `{source}` does not send again what was not confirmed."
                 yield _warning("through_without_effect", path, message, "Subscribe with `qos: 1`, or leave `delivery` out.")
-            if route.delivery == "volatile" and sends_again:
-                message = f"`{source}` is told at once that a message is done: it is lost when a sink or this node fails."
+            if route.delivery in ("volatile", "spill") and sends_again:
+                message = f"`{source}` is told at once that a message is done: it is lost when this node fails."
                 yield _warning("volatile", path, message, "Leave `delivery` out if messages must not be lost.")
         sinks = {target.sink for target in route.to if not isinstance(configuration.sinks[target.sink].options, ViewSinkOptions)}
         if waiting and len(sinks) > 1:
             names = ", ".join(f"`{sink}`" for sink in sorted(sinks))
             message = f"The slowest of {names} sets the pace: a message from `{waiting[0]}` is done when every one has it."
             yield Severity.NOTE, Finding(code="slowest_sink", path=path, message=message, at_key=not route.delivery)
+
+
+def _durable(source: str, options: SourceOptions, path: Path) -> Found:
+    """What a source does that breaks the promise of `durable` before a message is here."""
+    if not isinstance(options, MqttSourceOptions):
+        return
+    if options.qos == 0:
+        message = f"`durable` begins too late: `{source}` subscribes with QoS 0, so the broker does not wait for this node."
+        yield _warning("durable_qos_0", path, message, f"Give `{source}` `qos: 1`.")
+    elif options.starts_clean:
+        message = f"`{source}` starts clean: what is published while this node is away is not kept by the broker."
+        yield _warning("durable_clean_start", ("sources", source, "clean_start"), message, "Leave `clean_start` out.")
 
 
 def _connections(subject: Lint) -> Found:

@@ -21,11 +21,12 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from pronubes.config.delivery import DurableLog, SpillLog
 from pronubes.config.namespace import Catalog, Namespace
 from pronubes.config.operations import Health, Metrics
 from pronubes.config.templates.model import Instance, Template
 from pronubes.connectors import registry
-from pronubes.connectors.options import ConnectorOptions, SinkConnector, SinkOptions, SourceConnector, SourceOptions, StrictModel
+from pronubes.connectors.options import ConnectorOptions, Delivery, SinkConnector, SinkOptions, SourceConnector, SourceOptions, StrictModel
 from pronubes.connectors.values import ByteSize, Duration, QoS, refuse
 from pronubes.contracts.mode import Mode
 from pronubes.errors import UnknownConnector
@@ -37,19 +38,9 @@ __all__ = ["FROM_NAMES", "Configuration", "ContractsOptions", "Limits", "Quarant
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 Text = Annotated[str, Field(min_length=1, max_length=65_535)]
 ContractId = Annotated[str, Field(min_length=1, max_length=100)]
-Delivery = Literal["through", "volatile"]
 
 FROM_NAMES = "from_names"
 """What a route says in place of a contract to have each tag judged by its own."""
-
-_NO_LOG = "Use `through`: the source hears of a message only when every sink has confirmed it."
-
-
-def _delivery(value: Any) -> Any:  # Any: whatever stands in the YAML
-    if value in ("durable", "spill"):
-        raise refuse(f"`delivery: {value}` is not in this version: the durable log comes later.", expected="`through` or `volatile`", hint=_NO_LOG)
-    return value
-
 
 def _list(value: Any) -> Any:  # Any: whatever stands in the YAML
     return [value] if isinstance(value, str) else value
@@ -128,8 +119,9 @@ class Route(StrictModel):
     in `names` of the source says."""
     topic: Text | None = None
     """The topic template under which messages leave. Left out: they keep their topic."""
-    delivery: Annotated[Delivery, BeforeValidator(_delivery, json_schema_input_type=Delivery)] | None = None
-    """When the source hears that a message is done: `through`, when every sink confirmed; `volatile`, at once. Left out: the source's own."""
+    delivery: Delivery | None = None
+    """When the source hears that a message is done: `durable`, when it lies on the disk; `through`, when every sink confirmed; `spill`, at once, and
+    what a sink cannot take goes to the disk; `volatile`, at once. Left out: `durable` for MQTT sources with `qos: 1`, `spill` for all others."""
     to: Annotated[list[Target], Field(min_length=1), BeforeValidator(_targets, json_schema_input_type=Name | Target | list[Name | Target])]
     """Where the messages go: a sink's name, a target with options, or a list of them."""
 
@@ -254,8 +246,7 @@ class Configuration(StrictModel):
 
     not_yet: ClassVar[dict[str, str]] = {
         "site": "Put the site's names into `vars`.",
-        "spool": "Use `delivery: through` until the durable log is there.",
-        "log": "Use `delivery: through` until the durable log is there.",
+        "spool": "The log on the disk is configured under `log`.",
     }
 
     version: Literal[1]
@@ -270,6 +261,10 @@ class Configuration(StrictModel):
     """The folder of contracts, or the folder and modes."""
     limits: Limits = Field(default_factory=Limits)
     """Bounds on what messages may be."""
+    log: DurableLog = Field(default_factory=DurableLog)
+    """The log of what is acknowledged (`delivery: durable`)."""
+    spill: SpillLog = Field(default_factory=SpillLog)
+    """The log of what sinks cannot take now (`delivery: spill`)."""
     quarantine: Quarantine = Field(default_factory=Quarantine)
     """How much is kept of messages that could not be handled."""
     sources: dict[Name, Source] = {}

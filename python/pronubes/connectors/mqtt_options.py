@@ -231,7 +231,7 @@ class MqttSourceOptions(MqttOptions, SourceOptions):
     topics: Annotated[list[TopicText], Field(min_length=1, max_length=10_000), BeforeValidator(_topics, json_schema_input_type=list[TopicText])]
     """The filters to subscribe to. Quote `"#"`: alone it starts a comment."""
     qos: QoS = 0
-    """The quality of service to ask for. With `1` a message is acknowledged when every sink has it (`delivery: through`)."""
+    """The quality of service to ask for. With `1` a message is acknowledged when it lies on the disk (`delivery: durable`)."""
     retained: Literal["always", "new", "never"] = "always"
     """Which retained messages the broker sends on subscribing: all, only when the subscription is new, none (MQTT 5)."""
     retain_as_published: bool = True
@@ -245,9 +245,9 @@ class MqttSourceOptions(MqttOptions, SourceOptions):
         """List the subscriptions."""
         return self.topics
 
-    def default_delivery(self) -> Literal["through", "volatile"]:
-        """Choose `through` for QoS 1: the acknowledgement means that the sinks have it."""
-        return "through" if self.qos else "volatile"
+    def default_delivery(self) -> Delivery:
+        """Choose `durable` for QoS 1: the acknowledgement means that the message lies on the disk."""
+        return "durable" if self.qos else "spill"
 
     @property
     def starts_clean(self) -> bool:
@@ -270,6 +270,10 @@ class MqttSinkOptions(MqttOptions, SinkOptions):
     """Whether the broker keeps messages, where a route's target does not say it."""
     max_inflight: int = Field(default=1000, ge=1, le=65_535)
     """How many QoS 1 messages may be out unconfirmed. The broker may ask for fewer."""
+
+    def marks_replayed(self) -> bool:
+        """Say whether messages can be marked: MQTT 5 has user properties, 3.1.1 has not."""
+        return self.version == "5"
 
     @property
     def starts_clean(self) -> bool:

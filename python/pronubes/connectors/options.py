@@ -41,10 +41,12 @@ from pronubes.tags.patterns import PatternProblem, TagPattern
 __all__ = [
     "BatchSinkOptions",
     "ConnectorOptions",
+    "Delivery",
     "NameRule",
     "NamesOptions",
     "Policy",
     "QueueOptions",
+    "ReplayOptions",
     "SinkConnector",
     "SinkOptions",
     "SourceConnector",
@@ -57,6 +59,9 @@ __all__ = [
 
 Policy = Literal["block", "drop_oldest", "drop_newest", "keep_latest"]
 """What happens when a sink's queue is full."""
+
+Delivery = Literal["durable", "spill", "through", "volatile"]
+"""When a source hears that a message is done, and what it survives."""
 
 
 class StrictModel(BaseModel):
@@ -83,9 +88,9 @@ class SourceOptions(ConnectorOptions):
         """List MQTT filters that cover every topic this source can hand in, for finding dead routes; None when that is not known."""
         return None
 
-    def default_delivery(self) -> Literal["through", "volatile"]:
+    def default_delivery(self) -> Delivery:
         """Choose the delivery class of routes from this source when the route does not say one."""
-        return "volatile"
+        return "spill"
 
 
 class NameRule(StrictModel):
@@ -171,11 +176,27 @@ class QueueOptions(StrictModel):
     routes that promise delivery (`durable`, `through`)."""
 
 
+class ReplayOptions(StrictModel):
+    """How a sink gets what it missed while it was away or too slow (`delivery: durable` and `spill`)."""
+
+    order: Literal["live_first", "in_order"] | None = None
+    """`live_first`: new messages go at once, and what was missed follows beside them, marked as replayed. `in_order`: what was missed goes first.
+    Left out: `live_first`, but `in_order` for a sink that cannot mark messages (MQTT 3.1.1)."""
+    rate: int | None = Field(default=None, ge=1)
+    """How many missed messages may go a second. Left out: what the sink takes beside the new ones."""
+
+
 class SinkOptions(ConnectorOptions):
     """Options of any sink."""
 
     queue: QueueOptions = Field(default_factory=QueueOptions)
     """The queue in front of the sink."""
+    replay: ReplayOptions = Field(default_factory=ReplayOptions)
+    """How the sink gets what it missed."""
+
+    def marks_replayed(self) -> bool:
+        """Say whether this sink can tell replayed messages from new ones."""
+        return True
 
 
 class BatchSinkOptions(SinkOptions):

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Dispatcher"]
 
+_LOG_FAILURES = frozenset({"damaged", "lost", "dropped", "sync_failed", "disk_full"})
+"""Events of logs that mean a loss, or that a person must act."""
+
 
 class Dispatcher:
     """Carries out the engine's `Work`.
@@ -40,6 +43,7 @@ class Dispatcher:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
+        self._watched: set[int] = set()
         self.links: dict[int, MqttLink] = {}
         self.names: dict[int, str] = {}
         self.sources: dict[str, MqttLink] = {}
@@ -69,6 +73,17 @@ class Dispatcher:
     def writable(self, connection: int, *, is_writable: bool) -> None:
         """See `connectors.mqtt.Driver`."""
         self.do(self.engine.writable(connection, is_writable=is_writable, now_ns=self._clock()))
+
+    # Logs
+
+    def watch_logs(self) -> None:
+        """Wake up when a log has written, synced or read something. To be called again when a reload may have opened one."""
+        for descriptor in set(self.engine.wake_fds()) - self._watched:
+            self._watched.add(descriptor)
+            self._loop.add_reader(descriptor, self._on_log)
+
+    def _on_log(self) -> None:
+        self.do(self.engine.work(now_ns=self._clock()))
 
     # What is left to do
 
@@ -103,6 +118,9 @@ class Dispatcher:
             self._settle(source, position, is_delivered)
         for connection, code, detail in work.events:
             self._tell(connection, code, detail)
+        for log, code, detail in work.log_events:
+            told = events.LogFailed if code in _LOG_FAILURES else events.LogTold
+            emit(told(log=log, code=code, detail=detail))
         self._close_all(work)
 
     def _close_all(self, work: Work) -> None:
@@ -162,7 +180,10 @@ class Dispatcher:
         self.do(self.engine.advance(now_ns=self._clock()))
 
     def stop(self) -> None:
-        """Cancel the timer: the node is over."""
+        """Cancel the timer, look at logs no more: the node is over."""
+        for descriptor in self._watched:
+            self._loop.remove_reader(descriptor)
+        self._watched.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

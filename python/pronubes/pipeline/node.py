@@ -158,6 +158,7 @@ class Node:
         except SpecFailure as failure:
             raise plan.refused(failure) from failure
         self._dispatcher = Dispatcher(engine, self.clock, self._settle)
+        self._dispatcher.watch_logs()
         self._canary = Canary(self._dispatcher, self.clock, every_s=plan.canary_every_s, monotonic_s=time.monotonic)
         try:
             async with asyncio.TaskGroup() as group:
@@ -188,6 +189,7 @@ class Node:
             self._dispatcher.stop()
             await self.replayer.close()
             await self.quarantine.close()
+            await asyncio.to_thread(engine.close, now_ns=self.clock())
             self._tell_end()
 
     # Starting

@@ -49,6 +49,7 @@ async def reload(node: Node, plan: NodePlan) -> None:
     node.start_sinks()
     node.start_links()
     node.start_sources()
+    node.dispatcher.watch_logs()
     node.dispatcher.do(work)
     total = len(plan.sources) + len(plan.sinks)
     started = len(_gone(plan.sources, old.sources)) + len(_gone(plan.sinks, old.sinks))

@@ -22,6 +22,8 @@ __all__ = [
     "DeviceWell",
     "Event",
     "HookBroken",
+    "LogFailed",
+    "LogTold",
     "MetricsServed",
     "MetricsUnavailable",
     "NodeDraining",
@@ -92,6 +94,24 @@ class NodeStopped(Event):
     delivered: int
     quarantined: int
     buffered: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogTold(Event):
+    """Something happened to a log on the disk; `code` is stable, `detail` a sentence."""
+
+    sentence = "A log on the disk has something to say."
+    level = "warning"
+    log: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogFailed(LogTold):
+    """The same, where data was lost or a person must act."""
+
+    level = "error"
 
 
 @dataclass(frozen=True, slots=True)
