@@ -192,6 +192,7 @@ async def test_a_sink_that_stops_holds_back_and_loses_nothing(broker, node, what
     port = await stub.start()
     document = plan(broker.url, f"mqtt://127.0.0.1:{port}", keep_alive="1s", receive_maximum=100)
     document["sinks"]["uns"] |= {"version": "3.1.1", "keep_alive": "60s", "queue": {"size": "64KiB"}}
+    document["routes"]["all"] = {**document["routes"]["all"], "delivery": "through"}
     try:
         node.configure(document)
         await node.start()

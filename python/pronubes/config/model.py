@@ -42,6 +42,7 @@ ContractId = Annotated[str, Field(min_length=1, max_length=100)]
 FROM_NAMES = "from_names"
 """What a route says in place of a contract to have each tag judged by its own."""
 
+
 def _list(value: Any) -> Any:  # Any: whatever stands in the YAML
     return [value] if isinstance(value, str) else value
 

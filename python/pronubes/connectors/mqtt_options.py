@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pronubes.connectors.options import ConnectorOptions, SinkConnector, SinkOptions, SourceConnector, SourceOptions, StrictModel
+from pronubes.connectors.options import ConnectorOptions, Delivery, SinkConnector, SinkOptions, SourceConnector, SourceOptions, StrictModel
 from pronubes.connectors.values import ByteSize, Credential, Duration, QoS, Secret, refuse
 from pronubes.errors import NotConnected
 

@@ -118,9 +118,7 @@ class Dispatcher:
             self._settle(source, position, is_delivered)
         for connection, code, detail in work.events:
             self._tell(connection, code, detail)
-        for log, code, detail in work.log_events:
-            told = events.LogFailed if code in _LOG_FAILURES else events.LogTold
-            emit(told(log=log, code=code, detail=detail))
+        _tell_logs(work)
         self._close_all(work)
 
     def _close_all(self, work: Work) -> None:
@@ -187,6 +185,12 @@ class Dispatcher:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _tell_logs(work: Work) -> None:
+    for log, code, detail in work.log_events:
+        told = events.LogFailed if code in _LOG_FAILURES else events.LogTold
+        emit(told(log=log, code=code, detail=detail))
 
 
 _Key = TypeVar("_Key", str, int)

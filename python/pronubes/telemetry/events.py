@@ -108,10 +108,14 @@ class LogTold(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class LogFailed(LogTold):
-    """The same, where data was lost or a person must act."""
+class LogFailed(Event):
+    """Something happened to a log on the disk: data was lost, or a person must act."""
 
+    sentence = "A log on the disk needs somebody to look at it."
     level = "error"
+    log: str
+    code: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ use crate::node::Delivery;
 use crate::pipeline::Pipeline;
 use crate::quarantine::{Fault, FaultBatch};
 use crate::reload::Carried;
-use crate::settle::Hold;
+use crate::settle::{Hold, ring};
 use crate::source::{Source, SourceKind};
 
 /// The name of the source whose positions are records: none that a configuration can give.
@@ -110,8 +110,7 @@ impl Pipeline {
         let origin = self.origin(replay.source);
         let Self { router, wiring, floor, .. } = self;
         let Replay { topic, payload, meta, .. } = *replay;
-        let mut outlet =
-            Guarded(Courier { floor, wiring, source: origin, delivery: Delivery::Through, meta, hold: Some(hold) });
+        let mut outlet = Guarded(Courier::new(floor, wiring, origin, Delivery::Through, meta).held(Some(hold)));
         // Its own source; or, where that is gone or the route is another one, whichever leads there.
         let own = router.plan().source(replay.source);
         let sources = u16::try_from(router.plan().sources().len()).unwrap_or(u16::MAX);
@@ -139,7 +138,7 @@ impl Pipeline {
         let source = self.origin(replay.source);
         let Replay { topic, payload, meta, .. } = *replay;
         let (floor, wiring) = (&mut self.floor, &self.wiring);
-        let mut courier = Courier { floor, wiring, source, delivery: Delivery::Through, meta, hold: Some(hold) };
+        let mut courier = Courier::new(floor, wiring, source, Delivery::Through, meta).held(Some(hold));
         courier.emit(&Emission {
             route,
             target: 0,
@@ -161,7 +160,7 @@ impl Pipeline {
 
     fn open_replay(&mut self, record: u64) -> Hold {
         let slot = self.replay_slot();
-        self.floor.settle.open(slot, record)
+        self.floor.settle.open(ring::source(slot), record)
     }
 
     /// The slot of [`REPLAYS`], made when it is asked for first.
@@ -170,7 +169,7 @@ impl Pipeline {
             return slot;
         }
         let slot = self.sources.len() as u16;
-        self.floor.settle.ensure(usize::from(slot) + 1);
+        self.floor.settle.ensure(usize::from(ring::source(slot)) + 1);
         self.sources.push(Source {
             name: REPLAYS.into(),
             kind: SourceKind::Batch,
@@ -179,6 +178,7 @@ impl Pipeline {
             unacked: usize::MAX,
             feeds: Vec::new(),
             feeds_hooks: false,
+            feeds_log: false,
             is_paused: false,
             is_stopped: false,
             invalid: 0,
@@ -197,7 +197,7 @@ impl Pipeline {
     pub fn take_quarantine(&mut self) -> Option<(u64, Arc<FaultBatch>)> {
         let slot = self.known_replay_slot();
         let Floor { quarantine, settle, .. } = &mut self.floor;
-        quarantine.take(|hold| settle.mark(slot?, hold))
+        quarantine.take(|hold| settle.mark(ring::source(slot?), hold))
     }
 }
 

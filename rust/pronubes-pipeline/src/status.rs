@@ -180,6 +180,8 @@ pub struct Status {
     pub catalog: Option<CatalogStats>,
     /// The logs, where there are any.
     pub logs: LogsStatus,
+    /// Messages of sources that wait for the disk.
+    pub waiting_for_disk: usize,
 }
 
 /// The logs of a node.
@@ -189,8 +191,6 @@ pub struct LogsStatus {
     pub durable: Option<pronubes_log::LogStatus>,
     /// That of class `spill`.
     pub spill: Option<pronubes_log::LogStatus>,
-    /// Messages of sources that wait for the disk.
-    pub waiting: usize,
 }
 
 impl Pipeline {
@@ -225,8 +225,8 @@ impl Pipeline {
             logs: LogsStatus {
                 durable: self.floor.logs.durable.as_ref().map(pronubes_log::Log::status),
                 spill: self.floor.logs.spill.as_ref().map(pronubes_log::Log::status),
-                waiting: self.floor.logs.waiting(),
             },
+            waiting_for_disk: self.floor.logs.waiting(),
         };
         status.balanced = status.is_balanced();
         status.totals = status.totals();

@@ -87,7 +87,7 @@ def test_the_node_is_told_its_connections_with_secrets(tmp_path: Path) -> None:
     node = orjson.loads(compile_node(load_text(text, base_dir=tmp_path), environ=environ))
     (source,), (sink,) = node["sources"], node["sinks"]
     session = source["mqtt"]
-    assert (source["kind"], source["delivery"], sink["kind"], sink["queue_bytes"]) == ("mqtt", "volatile", "mqtt", 64 * 2**20)
+    assert (source["kind"], source["delivery"], sink["kind"], sink["queue_bytes"]) == ("mqtt", "spill", "mqtt", 64 * 2**20)
     assert (session["client_id"], session["protocol"], session["keep_alive_s"], session["clean_start"]) == ("edge-cloud", 4, 45, False)
     assert (session["username"], session["password"], sink["mqtt"]["password"]) == ("cloud-user", "from-a-file", "from-the-environment")
     assert session["subscriptions"] == [{"filter": "#", "qos": 0, "retain_handling": 0, "retain_as_published": True, "no_local": False}]

@@ -102,7 +102,21 @@ def test_what_keeps_its_name_goes_round() -> None:
             [("same_client_id", "sources.b")],
         ),
         ("", S.replace("raw/#]", "raw/#], qos: 1"), K, "  r: {filter: '#', delivery: volatile, to: k}", [("volatile", "routes.r.delivery")]),
-        ("", S.replace("raw/#]", "raw/#], qos: 1"), K + "\n  s: {type: stdout}", "  r: {filter: '#', to: [k, s]}", [("slowest_sink", "routes.r")]),
+        (
+            "",
+            S.replace("raw/#]", "raw/#], qos: 1"),
+            K + "\n  s: {type: stdout}",
+            "  r: {filter: '#', delivery: through, to: [k, s]}",
+            [("slowest_sink", "routes.r.delivery")],
+        ),
+        ("", S, K, "  r: {filter: '#', delivery: durable, to: k}", [("durable_qos_0", "routes.r.delivery")]),
+        (
+            "",
+            S.replace("raw/#]", "raw/#], qos: 1, clean_start: true"),
+            K,
+            "  r: {filter: '#', to: k}",
+            [("durable_clean_start", "sources.a.clean_start")],
+        ),
         ("", S.replace("raw/#]", "raw/#], qos: 1"), K + "\n  s: {type: live}", "  r: {filter: '#', to: [k, s]}", []),
     ],
 )
@@ -113,7 +127,7 @@ def test_the_rest(head: str, sources: str, sinks: str, routes: str, expected: li
 def test_notes_are_no_warnings() -> None:
     text = (
         "version: 1\nname: n\nsources: {a: {type: mqtt, url: 'mqtt://127.0.0.1:1884', topics: [raw], qos: 1}}\n"
-        "sinks: {k: {type: stdout}, s: {type: stdout}}\nroutes: {r: {filter: raw, to: [k, s]}}\n"
+        "sinks: {k: {type: stdout}, s: {type: stdout}}\nroutes: {r: {filter: raw, delivery: through, to: [k, s]}}\n"
     )
     assert [diagnostic.severity for diagnostic in lint(load_text(text))] == [Severity.NOTE]
 
