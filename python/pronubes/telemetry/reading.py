@@ -137,7 +137,7 @@ def _log(name: str, found: Mapping[str, Any], now_ns: int | None) -> LogReading:
         segments=found.get("segments"),
         pending_bytes=found.get("pending_bytes"),
         oldest_age_ns=_age(found.get("oldest_ns"), now_ns),
-        sync_ns={quantile: times.get(f"{quantile}_ns") for quantile in ("p50", "p99", "max")},
+        sync_ns={quantile: times.get(f"{quantile}_ns") if found.get("syncs") else None for quantile in ("p50", "p99", "max")},
         counters={counter: found.get(counter) for counter in _COUNTERS},
         consumers=tuple(
             Consumer(one["name"], one["is_present"], one["records_at_most"], one["bytes_at_most"], _age(one.get("oldest_ns"), now_ns))

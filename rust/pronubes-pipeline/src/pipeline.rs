@@ -290,6 +290,7 @@ impl Pipeline {
         let now = unsigned(self.now_ns);
         let is_log_behind = self.floor.logs.is_behind();
         for (slot, source) in self.sources.iter_mut().enumerate() {
+            source.note_oldest(self.floor.settle.oldest_number(ring::source(slot as u16)), self.now_ns);
             let sinks = &self.floor.sinks;
             let any = |what: fn(&crate::floor::Sink) -> bool| {
                 source.feeds.iter().any(|slot| sinks.get(usize::from(*slot)).is_some_and(what))

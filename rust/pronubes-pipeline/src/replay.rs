@@ -181,6 +181,7 @@ impl Pipeline {
             feeds_log: false,
             is_paused: false,
             is_stopped: false,
+            oldest: None,
             invalid: 0,
             failed: 0,
             mqtt: None,

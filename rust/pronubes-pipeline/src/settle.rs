@@ -249,6 +249,13 @@ impl<M: Copy> Settle<M> {
         self.rings.get(usize::from(slot))?.entries.front().map(|entry| entry.mark)
     }
 
+    /// The number of the oldest token that is open; no other token of this ring ever has it.
+    #[must_use]
+    pub fn oldest_number(&self, slot: u16) -> Option<u64> {
+        let ring = self.rings.get(usize::from(slot))?;
+        (!ring.entries.is_empty()).then_some(ring.base)
+    }
+
     /// How many tokens of a source are open: messages that are not acknowledged yet.
     #[must_use]
     pub fn open_tokens(&self, slot: u16) -> usize {

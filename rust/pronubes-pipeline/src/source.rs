@@ -42,6 +42,8 @@ pub struct Source {
     pub is_paused: bool,
     /// Whether it is to be read no more.
     pub is_stopped: bool,
+    /// Its oldest open token by number, and since when no older one is open.
+    pub oldest: Option<(u64, i64)>,
     /// Messages with a topic that is none, which the router never saw.
     pub invalid: u64,
     /// Tokens that failed.
@@ -76,6 +78,13 @@ impl Source {
                 self.is_stopped || is_over || session.is_overrun() || pressure >= enough
             }
             SourceKind::Batch => self.is_stopped || is_over || pressure >= Pressure::Full,
+        }
+    }
+
+    /// Notes which token is the oldest that is open. Told after every call, so that an age needs no time in each token.
+    pub fn note_oldest(&mut self, number: Option<u64>, now_ns: i64) {
+        if self.oldest.map(|(oldest, _)| oldest) != number {
+            self.oldest = number.map(|number| (number, now_ns));
         }
     }
 

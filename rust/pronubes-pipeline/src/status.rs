@@ -26,6 +26,8 @@ pub struct SourceStatus {
     pub dropped: u64,
     /// Messages (batches, for batch sources) that are not settled.
     pub unsettled: usize,
+    /// How long the oldest of them has been the oldest, in nanoseconds: so long nothing was acknowledged.
+    pub oldest_unsettled_age_ns: Option<i64>,
     /// Messages that a sink lost and that were asked for again.
     pub failed: u64,
     /// Whether it is told to pause.
@@ -210,7 +212,7 @@ impl Pipeline {
             balanced: false,
             lost_holds: self.lost_holds,
             totals: Totals::default(),
-            sources: self.source_statuses(&sum),
+            sources: self.source_statuses(&sum, now_ns),
             contracts: self
                 .contracts_report()
                 .into_iter()
@@ -243,7 +245,7 @@ impl Pipeline {
         sum.contracts.into_values().collect()
     }
 
-    fn source_statuses(&self, sum: &Carried) -> Vec<SourceStatus> {
+    fn source_statuses(&self, sum: &Carried, now_ns: i64) -> Vec<SourceStatus> {
         let sources = self.sources.iter().enumerate().filter(|(_, source)| !source.is_gone);
         sources
             .map(|(slot, source)| {
@@ -255,6 +257,7 @@ impl Pipeline {
                     ledger,
                     dropped: 0,
                     unsettled: self.floor.settle.open_tokens(ring::source(slot as u16)),
+                    oldest_unsettled_age_ns: source.oldest.map(|(_, since_ns)| now_ns - since_ns),
                     failed: source.failed,
                     is_paused: source.is_paused,
                 }

@@ -166,3 +166,30 @@ fn a_pipeline_that_ends_full_leaves_nothing_to_the_next_on_its_thread() {
         assert_eq!(world.status()["lost_holds"], json!(0));
     }
 }
+
+#[test]
+fn the_age_of_the_oldest_message_counts_from_when_nothing_older_waited() {
+    let mut world = qos1_to_qos1();
+    let age = |world: &World| world.pipeline.status(world.now).sources[0].oldest_unsettled_age_ns;
+    world.broker("uns").confirms = false;
+    world.pass(3600 * SECOND);
+    assert_eq!(age(&world), None, "nothing waits");
+    world.broker("in").deliver("raw/a", "1", 1);
+    world.settle();
+    world.pass(20 * SECOND);
+    world.broker("in").deliver("raw/a", "2", 1);
+    world.settle();
+    world.pass(20 * SECOND);
+    assert_eq!(
+        age(&world),
+        Some(40 * SECOND),
+        "an hour without messages is no age, and the younger one does not hide the older"
+    );
+    world.broker("uns").confirm(1);
+    world.settle();
+    world.pass(5 * SECOND);
+    assert_eq!(age(&world), Some(5 * SECOND));
+    world.broker("uns").confirm(1);
+    world.settle();
+    assert_eq!(age(&world), None);
+}
