@@ -193,14 +193,25 @@ def _space(folder: Path, needs: Needs) -> Finding:
     found = os.statvfs(folder)
     free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
     wanted = sum(needs.kept_bytes.values())
+    reserve = max((_own_reserve(total) if asked is None else asked for asked in needs.reserves), default=0)
     asked = ", ".join(f"{name} {size(amount)}" for name, amount in needs.kept_bytes.items())
-    figure = f"{size(free)} free of {size(total)}; the configuration may fill {size(wanted)} ({asked})"
-    values: Values = {"free_bytes": free, "total_bytes": total, "wanted_bytes": wanted}
-    if free < wanted:
+    left = f", and logs leave {size(reserve)} free" if reserve else ""
+    figure = f"{size(free)} free of {size(total)}; the configuration may fill {size(wanted)} ({asked}){left}"
+    values: Values = {"free_bytes": free, "total_bytes": total, "wanted_bytes": wanted, "reserve_bytes": reserve}
+    if free < reserve and needs.reserves:
+        meaning = "The disk is full for logs already: sources of `durable` are not acknowledged, and `spill` keeps nothing."
+        action = f"Free {size(reserve - free)} at the least, or set `reserve` of the log."
+        return Finding("disk", "space", Level.BAD, figure, meaning, action, values)
+    if free < wanted + reserve:
         meaning = "The disk is full before the sizes of the configuration are reached: logs are full early, and other programs suffer."
-        action = f"Free {size(wanted - free)}, or make `log`, `spill` or `quarantine` smaller."
+        action = f"Free {size(wanted + reserve - free)}, or make `log`, `spill` or `quarantine` smaller."
         return Finding("disk", "space", Level.WARN, figure, meaning, action, values)
     return Finding("disk", "space", Level.OK, figure, "Everything that may be kept has room.", None, values)
+
+
+def _own_reserve(total: int) -> int:
+    """What a log leaves free when the configuration does not say: as the log crate does."""
+    return min(max(512 * 2**20, total // 20), total // 4)
 
 
 def _sync_time(syncs: Syncs, needs: Needs) -> Finding:

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Needs", "mqtt_ends", "needs_of"]
 
-SYNC_GAP_S = 0.02
-"""How long the log gathers before it syncs, when the configuration does not say."""
-
 
 @dataclass(frozen=True, slots=True)
 class Needs:
@@ -31,6 +28,7 @@ class Needs:
         memory_bytes: What may lie in memory, by name.
         connections: How many connections and files it has open.
         sync_gap_s: How long the log gathers before it syncs.
+        reserves: How much of the file system each log leaves free; None: what it chooses by itself.
     """
 
     data_dir: Path
@@ -38,7 +36,8 @@ class Needs:
     kept_bytes: dict[str, int]
     memory_bytes: dict[str, int]
     connections: int
-    sync_gap_s: float = SYNC_GAP_S
+    sync_gap_s: float = 0.02
+    reserves: tuple[int | None, ...] = ()
 
     def uses(self, delivery: str) -> bool:
         """Tell whether some source's messages go by a class."""
@@ -51,22 +50,23 @@ def needs_of(loaded: Loaded) -> Needs:
     classes = _classes(configuration)
     used = frozenset().union(*classes.values())
     kept = {"quarantine": configuration.quarantine.size}
-    for name, delivery in (("log", "durable"), ("spill", "spill")):
-        options = getattr(configuration, name, None)
-        if options is not None and delivery in used:
+    reserves: list[int | None] = []
+    for name, delivery, options in (("log", "durable", configuration.log), ("spill", "spill", configuration.spill)):
+        if delivery in used:
             kept[name] = options.size
+            reserves.append(options.reserve)
     memory = {"queues of sinks": sum(sink.options.queue.size for sink in configuration.sinks.values())}
     memory["table of topics"] = configuration.limits.topic_table_bytes
     if configuration.catalog is not None:
         memory["catalogue"] = configuration.catalog.memory
-    gap = getattr(getattr(configuration, "log", None), "sync_gap", None)
     return Needs(
         data_dir=loaded.data_dir,
         classes=classes,
         kept_bytes=kept,
         memory_bytes=memory,
         connections=len(configuration.sources) + len(configuration.sinks),
-        sync_gap_s=SYNC_GAP_S if gap is None else gap,
+        sync_gap_s=configuration.log.sync_gap,
+        reserves=tuple(reserves),
     )
 
 

@@ -93,6 +93,11 @@ def test_files_that_others_may_read_are_named(needs: Needs) -> None:
 def test_sizes_that_do_not_fit_are_named(needs: Needs) -> None:
     assert levels(needs)["space"] == Level.OK
     assert levels(dataclasses.replace(needs, kept_bytes={"log": 2**60}))["space"] == Level.WARN
+    assert levels(dataclasses.replace(needs, reserves=(2**60,)))["space"] == Level.BAD
+    (space,) = [finding for finding in look_at_disk(dataclasses.replace(needs, reserves=(None, 1)))[0] if finding.name == "space"]
+    total = space.values["total_bytes"]
+    assert isinstance(total, int)
+    assert space.values["reserve_bytes"] == min(max(2**29, total // 20), total // 4)
 
 
 def test_a_folder_that_is_not_there_is_looked_at_from_above_and_not_made(needs: Needs) -> None:

@@ -57,6 +57,9 @@ def test_clients_of_one_name_are_named_whatever_the_broker_is_called(tmp_path: P
 
 def test_the_needs_are_those_of_the_configuration(tmp_path: Path) -> None:
     needs = needs_of(configured(tmp_path, delivery="through", sink={"queue": {"size": "1MiB"}}))
+    durable = needs_of(configured(tmp_path, qos=1))
+    assert (needs.kept_bytes.keys(), durable.kept_bytes.keys()) == ({"quarantine"}, {"quarantine", "log"})
+    assert (durable.classes, durable.sync_gap_s, durable.reserves) == ({"plant": frozenset({"durable"})}, 0.02, (None,))
     assert (needs.classes, needs.memory_bytes["queues of sinks"], needs.connections) == ({"plant": frozenset({"through"})}, 2**20, 2)
     assert needs.kept_bytes["quarantine"] == 2**30
     assert needs.data_dir == tmp_path / "data"
