@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from pronubes import _core, transforms
 from pronubes.cli.exit_codes import ExitCode
-from pronubes.config import limits, model, namespace, operations
+from pronubes.config import limits, model, namespace, operations, quarantine
 from pronubes.config.descriptions import describe
 from pronubes.config.templates import model as templates
 from pronubes.config.templates.parameters import PARAMETER_TYPES
@@ -33,6 +33,8 @@ def configuration_page() -> str:
     parts += ["## The whole file\n", _table(model.Configuration)]
     for title, part in (("contracts", model.ContractsOptions), ("limits", model.Limits), ("quarantine", model.Quarantine)):
         parts += [f"## `{title}`\n", _table(part)]
+    parts += ["### `breaker`\n\n" + _first_line(quarantine.Breaker) + " Here, or in a route as `quarantine_breaker`.\n", _table(quarantine.Breaker)]
+    parts += [f"## `rollback_on`\n\n{_first_line(quarantine.RollbackOn)}\n", _table(quarantine.RollbackOn)]
     for kind, title in (("source", "sources"), ("sink", "sinks")):
         parts.append(f"## `{title}`\n\nA mapping of names to options; `type` says which of the following.\n")
         parts += [_connector(kind, name) for name in registry.names(kind)]  # type: ignore[arg-type]
@@ -102,6 +104,8 @@ _SECTIONS = {
     "Annotate": "annotate",
     "Limits": "limits",
     "Quarantine": "quarantine",
+    "Breaker": "breaker",
+    "RollbackOn": "rollback_on",
     "Tls": "tls",
     "Will": "will",
     "QueueOptions": "queue",

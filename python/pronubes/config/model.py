@@ -24,10 +24,11 @@ from pydantic_core import CoreSchema, core_schema
 from pronubes.config.delivery import DurableLog, SpillLog
 from pronubes.config.namespace import Catalog, Namespace
 from pronubes.config.operations import Health, Metrics
+from pronubes.config.quarantine import Breaker, Quarantine, RollbackOn
 from pronubes.config.templates.model import Instance, Template
 from pronubes.connectors import registry
 from pronubes.connectors.options import ConnectorOptions, Delivery, SinkConnector, SinkOptions, SourceConnector, SourceOptions, StrictModel
-from pronubes.connectors.values import ByteSize, Duration, QoS, refuse
+from pronubes.connectors.values import ByteSize, QoS, refuse
 from pronubes.contracts.mode import Mode
 from pronubes.errors import UnknownConnector
 from pronubes.tags.naming import Naming
@@ -93,8 +94,6 @@ class Route(StrictModel):
     """A filter, a condition, steps, a topic and where the messages go."""
 
     not_yet: ClassVar[dict[str, str]] = {
-        "quarantine_breaker": "Watch the quarantine's counters until then.",
-        "rollback_on": "Reload the old file until then.",
         "template": "Name the template in an entry of `instances`.",
         "queue": "Queues belong to sinks: put `queue` there.",
     }
@@ -123,6 +122,8 @@ class Route(StrictModel):
     delivery: Delivery | None = None
     """When the source hears that a message is done: `durable`, when it lies on the disk; `through`, when every sink confirmed; `spill`, at once, and
     what a sink cannot take goes to the disk; `volatile`, at once. Left out: `durable` for MQTT sources with `qos: 1`, `spill` for all others."""
+    quarantine_breaker: Breaker | None = None
+    """When the route raises an alarm because too many of its messages are quarantined. Left out: what `quarantine` says under `breaker`."""
     to: Annotated[list[Target], Field(min_length=1), BeforeValidator(_targets, json_schema_input_type=Name | Target | list[Name | Target])]
     """Where the messages go: a sink's name, a target with options, or a list of them."""
 
@@ -158,15 +159,6 @@ class Limits(StrictModel):
     """How many levels a topic may have."""
     topic_table_bytes: ByteSize = Field(default=256 * 2**20, ge=2**20)
     """What the table of known topics may take in memory. A topic beyond it is worked out anew each time."""
-
-
-class Quarantine(StrictModel):
-    """The file of messages that could not be handled, with reasons. It lies in `data_dir`."""
-
-    size: ByteSize = Field(default=2**30, ge=2**20)
-    """How large it may become; then the oldest messages go, counted."""
-    age: Duration = Field(default=7 * 86400.0, ge=60)
-    """How long messages are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +260,8 @@ class Configuration(StrictModel):
     """The log of what sinks cannot take now (`delivery: spill`)."""
     quarantine: Quarantine = Field(default_factory=Quarantine)
     """How much is kept of messages that could not be handled."""
+    rollback_on: RollbackOn | None = None
+    """When a reload is taken back. Left out: never."""
     sources: dict[Name, Source] = {}
     """Where messages come from."""
     sinks: dict[Name, Sink] = {}

@@ -31,6 +31,7 @@ from pronubes.pipeline.ingress import Ingress
 from pronubes.pipeline.quarantine import QuarantineKeeper
 from pronubes.pipeline.replay import REPLAYS, Replayer
 from pronubes.pipeline.views import View, run_view
+from pronubes.pipeline.watch import QuarantineWatch
 from pronubes.telemetry import emit, events
 from pronubes.telemetry.problems import Problem
 
@@ -66,6 +67,7 @@ class Node:
         self.plan = plan
         self.clock = clock if clock is not None else Clock()
         self.is_running = asyncio.Event()
+        self.has_reloaded = asyncio.Event()
         self._began_s = time.monotonic()
         self._grace_s = grace_s
         self._is_embedded = is_embedded
@@ -84,6 +86,7 @@ class Node:
         self.quarantine = QuarantineKeeper(plan, clock=self.clock, randomness=self._random)
         self.replayer = Replayer(self.quarantine, lambda: self.plan, clock=self.clock)
         self.quarantine.on_failed_again = self.replayer.failed_again
+        self.watch = QuarantineWatch(self)
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -112,7 +115,8 @@ class Node:
         """Make the node's status of the engine's. May be called on another thread."""
         document = without_canary(orjson.loads(engine_status))
         document["node"] = self.plan.name
-        document["quarantine"] |= self.quarantine.status() | self.replayer.status()
+        document["quarantine"] |= self.quarantine.status() | self.replayer.status() | self.watch.status()
+        document["rollback"] = self.watch.rollback()
         document["now_ns"] = self.clock()
         document["uptime_s"] = round(time.monotonic() - self._began_s, 3)
         canary = self.canary
@@ -169,6 +173,7 @@ class Node:
                 self.start_sources()
                 self.start(("node", "quarantine"), self.quarantine.run(self.dispatcher))
                 self.start(("node", "replays"), self.replayer.run())
+                self.start(("node", "watch"), self.watch.run())
                 self.start(("node", "clock"), self._follow_clock())
                 self.start(("node", "canary"), self._canary.run())
                 emit(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from pronubes.config.quarantine import Breaker
 from pronubes.connectors.options import TagSourceOptions
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pronubes.config.load import Loaded
     from pronubes.config.model import Sink, Source
     from pronubes.config.operations import Metrics
+    from pronubes.config.quarantine import RollbackOn
     from pronubes.errors import ConfigurationError
     from pronubes.hooks import Hook
 
@@ -42,6 +44,9 @@ class NodePlan:
         units: The unit of `value` of what leaves each route, where its contract names one.
         quarantine_size: How many bytes of bad messages are kept.
         quarantine_age_s: How long they are kept, in seconds.
+        breaker: When a route raises an alarm.
+        breakers: The same for routes that say their own.
+        rollback_on: When a reload to this plan is taken back, if ever.
         canary_every_s: How often a canary is sent, in seconds.
         metrics: Where numbers are served for Prometheus, if they are.
         path: The configuration file, as it was named.
@@ -61,6 +66,9 @@ class NodePlan:
     units: Mapping[str, str] = field(default_factory=dict)
     quarantine_size: int = 2**30
     quarantine_age_s: float = 7 * 86_400.0
+    breaker: Breaker = field(default_factory=Breaker)
+    breakers: Mapping[str, Breaker] = field(default_factory=dict)
+    rollback_on: RollbackOn | None = None
     canary_every_s: float = 10.0
     metrics: Metrics | None = None
     path: str = ""
@@ -125,6 +133,9 @@ def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
         units=loaded.contracts.units(configuration),
         quarantine_size=configuration.quarantine.size,
         quarantine_age_s=configuration.quarantine.age,
+        breaker=configuration.quarantine.breaker,
+        breakers={name: route.quarantine_breaker for name, route in configuration.routes.items() if route.quarantine_breaker is not None},
+        rollback_on=configuration.rollback_on,
         canary_every_s=configuration.health.every,
         metrics=configuration.metrics,
         path=path,

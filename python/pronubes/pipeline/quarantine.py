@@ -50,6 +50,7 @@ class QuarantineKeeper:
     Attributes:
         store: The file.
         tail: The newest records, for views.
+        faults: How many messages of each route have come, written or not yet.
         on_failed_again: Hears of replayed records that failed again, before they settle.
     """
 
@@ -60,6 +61,8 @@ class QuarantineKeeper:
         self._clock = clock
         self._backoff = Backoff(randomness)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quarantine")
+        self.faults: dict[str, int] = {}
+        self._is_again = False
         self._error: str | None = None
         self._untold = Written()
         self._told_ns = -TELL_NS
@@ -122,6 +125,7 @@ class QuarantineKeeper:
     async def _keep(self, batch: QuarantineBatch, dispatcher: Dispatcher) -> None:
         """Write a batch, or hand it back and wait: what its sources wait for stays unacknowledged meanwhile."""
         rows, replayed = batch.rows(), batch.replayed()
+        self._count(batch)
         try:
             written = await self.on_thread(lambda: self.store.append(rows, is_awaited=batch.is_awaited, replayed=replayed))
         except QuarantineDamaged as damage:
@@ -131,11 +135,19 @@ class QuarantineKeeper:
             dispatcher.engine.retry_quarantine(batch.id)
             await asyncio.sleep(self._fail(error))
         else:
+            self._is_again = False
             self._recover()
             self._tell_dropped(written)
             self.tail.add(batch.ndjson())
             self.on_failed_again(written.failed)
             dispatcher.do(dispatcher.engine.confirm_quarantine(batch.id, now_ns=self._clock()))
+
+    def _count(self, batch: QuarantineBatch) -> None:
+        """Count by route when records come first, not when they are written: a full quarantine is no calm. What is handed back comes again next."""
+        if not self._is_again:
+            for (route, _), count in batch.reasons().items():
+                self.faults[route] = self.faults.get(route, 0) + count
+        self._is_again = True
 
     async def _expire(self) -> None:
         try:

@@ -44,6 +44,7 @@ async def reload(node: Node, plan: NodePlan) -> None:
     old, node.plan = node.plan, plan
     node.canary.every_s = plan.canary_every_s
     node.quarantine.reconfigure(plan)
+    node.watch.reloaded(old)
     stopped = _stop_sources(node, _gone(old.sources, plan.sources)) + _stop_sinks(node, _gone(old.sinks, plan.sinks))
     node.start_hooks(hooks)
     node.start_sinks()
@@ -53,6 +54,7 @@ async def reload(node: Node, plan: NodePlan) -> None:
     node.dispatcher.do(work)
     total = len(plan.sources) + len(plan.sinks)
     started = len(_gone(plan.sources, old.sources)) + len(_gone(plan.sinks, old.sinks))
+    node.has_reloaded.set()
     emit(
         events.Reloaded(
             path=plan.path,

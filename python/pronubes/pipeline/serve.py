@@ -42,14 +42,14 @@ async def serve(load: Callable[[], NodePlan], *, first: NodePlan, grace_s: float
         keep_freed_memory()
     node = Node(first, grace_s=grace_s)
     loop = asyncio.get_running_loop()
-    wanted, reloaded = asyncio.Event(), asyncio.Event()
+    wanted = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop, signal.Signals(number).name)
     loop.add_signal_handler(signal.SIGHUP, wanted.set)
     helpers = [
-        asyncio.create_task(_reload_when(wanted, node, load, reloaded), name="reload"),
+        asyncio.create_task(_reload_when(wanted, node, load), name="reload"),
         asyncio.create_task(_control(node), name="control"),
-        asyncio.create_task(keep_metrics(node, reloaded, random.Random()), name="metrics"),  # noqa: S311 - jitter, no secret
+        asyncio.create_task(keep_metrics(node, node.has_reloaded, random.Random()), name="metrics"),  # noqa: S311 - jitter, no secret
         asyncio.create_task(tell_systemd(node), name="systemd"),
     ]
     try:
@@ -69,13 +69,12 @@ async def _control(node: Node) -> None:
         emit(events.ControlUnavailable(path=str(path), error=str(error)))
 
 
-async def _reload_when(wanted: asyncio.Event, node: Node, load: Callable[[], NodePlan], reloaded: asyncio.Event) -> None:
+async def _reload_when(wanted: asyncio.Event, node: Node, load: Callable[[], NodePlan]) -> None:
     while True:
         await wanted.wait()
         wanted.clear()
         try:
             await reload(node, await asyncio.to_thread(load))
-            reloaded.set()
             if node.plan.hooks:
                 keep_freed_memory()
         except ConfigurationError as error:

@@ -30,12 +30,16 @@ __all__ = [
     "NodeStarted",
     "NodeStopped",
     "PageServed",
+    "QuarantineCalm",
     "QuarantineDamaged",
     "QuarantineDropped",
     "QuarantineFull",
+    "QuarantineTripped",
     "QuarantineWell",
     "ReloadRefused",
     "Reloaded",
+    "RollbackFailed",
+    "RolledBack",
     "SinkRefusing",
     "SinkRetrying",
     "SourceEnded",
@@ -336,6 +340,54 @@ class QuarantineWell(Event):
 
     sentence = "The quarantine takes records again."
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineTripped(Event):
+    """A route quarantines more of its messages than its breaker allows."""
+
+    sentence = "A route quarantines too many of its messages. It goes on; look at them with `pronubes quarantine list`."
+    level = "error"
+    route: str
+    share: float
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineCalm(Event):
+    """A route is back below half of what its breaker allows."""
+
+    sentence = "A route quarantines few of its messages again."
+    route: str
+    share: float
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack(Event):
+    """Too much was quarantined after a reload: the node runs the configuration before it again."""
+
+    sentence = (
+        "Since the reload a route quarantines too many of its messages: the configuration before it is in force again. "
+        "Correct the file and reload it; then replay the quarantine."
+    )
+    level = "error"
+    path: str
+    route: str
+    share: float
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackFailed(Event):
+    """The configuration before a bad reload cannot be put in force again."""
+
+    sentence = "Since the reload a route quarantines too many of its messages, and the configuration before it cannot be put in force again."
+    level = "error"
+    path: str
+    route: str
+    share: float
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
