@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import workloads
+from harness.disk import Disk
 from harness.peers import PEERS, Task
 from harness.scenario import Contestant, Job
 
@@ -71,6 +72,8 @@ class Bench:
 
     def _run(self, contestant: Contestant, built: workloads.Workload, job: Job, pace: dict[str, Any], folder: Path) -> Outcome:  # Any: JSON
         peer = PEERS[contestant.peer]
+        if contestant.route.get("delivery") == "durable" and (problem := Disk.of(folder).problem()):
+            return Outcome({}, [problem], {})
         if peer.is_program:
             return _run_program(peer.command(Task(built, UNUSED_PORT, job.qos, contestant.source, contestant.sink, folder)), folder)
         wish = {
@@ -94,11 +97,14 @@ class Bench:
         with (folder / "router.log").open("wb") as log, generator:
             try:
                 port = json.loads(_first_line(generator))["port"]
-                command = peer.command(Task(built, port, job.qos, contestant.source, contestant.sink, folder))
+                given = Task(built, port, job.qos, contestant.source, contestant.sink, folder, contestant.route, contestant.node)
+                command = peer.command(given)
+                disk = Disk.of(folder)
                 started = time.time_ns()
                 router = subprocess.Popen([*_pinned(ROUTER_CORE), *command], stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder)
                 try:
                     out, err = generator.communicate(f"{router.pid} {started}\n", timeout=limit)
+                    written = disk.figures(router.pid)
                 finally:
                     _end(router)
             except subprocess.TimeoutExpired:
@@ -111,6 +117,8 @@ class Bench:
             return Outcome({}, [f"{err.strip()}; its last words: {tail}" if tail else err.strip()], {})
         report = json.loads(out)
         figures = _figures(report) if report["ok"] else {}
+        if figures:
+            figures |= written
         if figures and built.is_generated:
             figures["fast_path"] = _fast_path(built)
         return Outcome(figures, report["problems"], report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class Task:
     source: dict[str, Any]  # Any: configuration as YAML would give it
     sink: dict[str, Any]  # Any: as above
     folder: Path
+    route: dict[str, Any] = field(default_factory=dict)  # Any: as above
+    node: dict[str, Any] = field(default_factory=dict)  # Any: as above
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def _pronubes(task: Task) -> list[str]:
 
 def _config(task: Task) -> Path:
     config = task.folder / "pronubes.yaml"
-    config.write_text(task.workload.config(task.port, task.qos, task.source, task.sink), encoding="utf-8")
+    config.write_text(task.workload.config(task.port, task.qos, task.source, task.sink, route=task.route, node=task.node), encoding="utf-8")
     shutil.copy(PROGRAMS / "bench_hooks.py", task.folder)
     return config
 

@@ -49,6 +49,8 @@ class Contestant(Strict):
     workload: dict[str, Any] | None = None  # Any: arguments of a workload's function, which checks them
     source: dict[str, Any] = {}  # Any: more keys for the source in the router's configuration
     sink: dict[str, Any] = {}  # Any: the same for the sink
+    route: dict[str, Any] = {}  # Any: the same for every route
+    node: dict[str, Any] = {}  # Any: the same for the whole configuration
 
 
 class Goal(Strict):

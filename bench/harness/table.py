@@ -29,6 +29,11 @@ TITLES = {
     "load_ms": "load ms",
     "us_per_message": "us/msg",
     "fast_path": "fast path",
+    "amplification": "written / content",
+    "device_written": "by the kernel",
+    "syncs_per_s": "syncs/s",
+    "flushes_per_s": "flushes/s",
+    "sync_p99_ms": "sync p99 ms",
 }
 FLOOR, HAND_WRITTEN = "forwarder", "aiomqtt"
 # From this share of waiting on, a run says more about the machine than about the router.

@@ -22,7 +22,7 @@ use crate::node::{self, Delivery};
 use crate::notes::Notes;
 use crate::pipeline::{Connection, Pipeline, Port, unsigned};
 use crate::quarantine::Quarantine;
-use crate::queue::{Gate, SegmentLimits};
+use crate::queue::{Gate, Policy, SegmentLimits};
 use crate::settle::{Settle, ring};
 use crate::sink::{BatchSink, LatestSink, MqttSink};
 use crate::source::{Source, SourceKind};
@@ -476,7 +476,10 @@ fn place_lane(floor: &mut Floor, slot: usize, plan: &SinkPlan) {
         return;
     }
     let places = [(&mut floor.logs.durable, &mut sink.lane.durable), (&mut floor.logs.spill, &mut sink.lane.spill)];
-    for ((log, track), is_wanted) in places.into_iter().zip(plan.classes) {
+    // A queue that may drop never makes its sink lag: it has no use for what was spilled.
+    let drops = plan.spec.policy != Policy::Block;
+    let [is_durable, is_spilled] = plan.classes;
+    for ((log, track), is_wanted) in places.into_iter().zip([is_durable, is_spilled && !drops]) {
         let Some(log) = log else { continue };
         let is_known = log.consumers().any(|(_, name, _)| *name == *plan.spec.name);
         if track.is_none() && (is_wanted || is_known) {
