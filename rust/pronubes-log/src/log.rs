@@ -174,7 +174,9 @@ impl Log {
 
     /// Hands what has gathered to the writer, if it has gathered for long enough, or `force`.
     pub fn flush(&mut self, now_ns: i64, force: bool) {
-        if self.builder.count() > 0 && (force || now_ns >= self.open_since_ns.saturating_add(self.sync_gap_ns)) {
+        // A clock that was set back must not keep records from the disk.
+        let is_due = now_ns >= self.open_since_ns.saturating_add(self.sync_gap_ns) || now_ns < self.open_since_ns;
+        if self.builder.count() > 0 && (force || is_due) {
             self.cut();
         }
     }

@@ -116,7 +116,9 @@ impl Pipeline {
             }
         }
         self.has_positions |= is_dirty;
-        if self.has_positions && now_ns >= self.positions_ns + POSITIONS_NS {
+        // A clock that was set back must not keep positions from being saved.
+        let is_due = now_ns >= self.positions_ns + POSITIONS_NS || now_ns < self.positions_ns;
+        if self.has_positions && is_due {
             save_positions(sinks, settle, logs);
             self.positions_ns = now_ns;
             self.has_positions = false;

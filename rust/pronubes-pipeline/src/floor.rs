@@ -12,7 +12,7 @@ use crate::logs::Logs;
 use crate::names::Names;
 use crate::node::{Delivery, MqttSpec};
 use crate::quarantine::{Fault, Quarantine};
-use crate::queue::{Item, Policy};
+use crate::queue::{DropReason, Item, Policy};
 use crate::settle::{Hold, Settle, ring};
 use crate::sink::{BatchSink, LatestSink, MqttSink, Refusal, SinkCounters};
 use crate::tap::Taps;
@@ -290,6 +290,13 @@ impl Courier<'_> {
             return Ok(false);
         }
         let (Some(log), Some(track)) = (logs.spill.as_mut(), sink.lane.spill.as_mut()) else { return Ok(false) };
+        if log.is_behind() {
+            // Neither the sink nor the disk takes it, and nobody waits for it: memory must not grow instead.
+            let counters = sink.ledger();
+            counters.emitted += 1;
+            counters.drop(DropReason::DiskFull, 1);
+            return Ok(true);
+        }
         let Emission { route, topic, payload, retain, .. } = *emission;
         let Meta { received_ns, source_ns, .. } = self.meta;
         let target = Target { consumer: track.consumer, topic, qos, retain };

@@ -281,7 +281,7 @@ struct Pace {
 impl Pace {
     fn turn(&mut self, now_ns: i64) {
         let age_ns = now_ns.saturating_sub(self.window_ns);
-        if age_ns >= WINDOW_NS {
+        if age_ns >= WINDOW_NS || age_ns < 0 {
             // A longer window counts as the tenth of a second that it holds on average.
             let windows = u64::try_from(age_ns / WINDOW_NS).unwrap_or(1).max(1);
             self.last = self.count / windows;
@@ -303,6 +303,7 @@ impl Pace {
     /// Messages that `rate` a second allow now; a tenth of a second's worth at once at most.
     fn by_rate(&mut self, rate: u32, now_ns: i64) -> u64 {
         let rate = u64::from(rate.max(1));
+        self.credited_ns = self.credited_ns.min(now_ns); // The clock may have been set back.
         let elapsed_ns = u64::try_from(now_ns.saturating_sub(self.credited_ns)).unwrap_or_default().min(1_000_000_000);
         let earned = rate * elapsed_ns / 1_000_000_000;
         if earned > 0 {

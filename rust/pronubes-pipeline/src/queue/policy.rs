@@ -34,10 +34,12 @@ pub enum DropReason {
     LogBound,
     /// It waited in a log and cannot be read any more.
     LogLost,
+    /// It was to be spilled, and the disk took nothing.
+    DiskFull,
 }
 
 impl DropReason {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::DropOldest,
         Self::DropNewest,
         Self::Replaced,
@@ -45,6 +47,7 @@ impl DropReason {
         Self::MemoryFull,
         Self::LogBound,
         Self::LogLost,
+        Self::DiskFull,
     ];
 
     /// Its stable name, in status and metrics.
@@ -58,6 +61,7 @@ impl DropReason {
             Self::MemoryFull => "memory_full",
             Self::LogBound => "log_bound",
             Self::LogLost => "log_lost",
+            Self::DiskFull => "disk_full",
         }
     }
 }

@@ -95,6 +95,51 @@ fn a_sync_that_fails_acknowledges_nothing() {
 }
 
 #[test]
+fn clocks_that_jump_hold_nothing_up() {
+    const HOUR: i64 = 3_600 * SECOND;
+    for jump in [-HOUR, HOUR, -10 * 365 * 24 * HOUR / 2000, 40 * 365 * 24 * HOUR] {
+        let disk = SimFs::new();
+        let mut world = world(&disk, "durable", &["uns"], START + HOUR);
+        for round in 0..4_u64 {
+            deliver(&mut world, round * 10..round * 10 + 10);
+            world.now += if round % 2 == 0 { jump } else { -jump };
+            world.pass(0);
+            go_on(&mut world, 3);
+            let wanted = usize::try_from(round * 10 + 10).expect("a small number");
+            assert_eq!(world.broker("in").acknowledged.len(), wanted, "jump {jump}, round {round}");
+        }
+        assert_eq!(payloads(&mut world, "uns"), (0..40).collect::<Vec<_>>());
+        assert_eq!(world.broker("uns").disconnects, 0);
+    }
+}
+
+#[test]
+fn spilled_messages_that_the_disk_does_not_take_are_counted_drops() {
+    let disk = SimFs::new();
+    let mut world = world(&disk, "spill", &["uns"], START);
+    world.reconnects = false;
+    let number = world.number("uns");
+    world.cut(number);
+    disk.set_quota(Some(disk.used()));
+    for block in 0..50 {
+        deliver(&mut world, block * 100..(block + 1) * 100);
+        go_on(&mut world, 1);
+    }
+    let dropped = world.sink("uns", "dropped");
+    assert!(dropped > 4_000, "{:#}", world.status());
+    assert_eq!(world.sink("uns", "dropped") + world.sink("uns", "buffered"), 5_000);
+    disk.set_quota(None);
+    world.open(number);
+    go_on(&mut world, 500);
+    deliver(&mut world, 5_000..5_001);
+    go_on(&mut world, 50);
+    let mut got = payloads(&mut world, "uns");
+    got.sort_unstable();
+    got.dedup();
+    assert_eq!(got.len() as u64, 5_001 - dropped, "what was not dropped comes");
+}
+
+#[test]
 fn a_dead_sink_holds_up_no_other_and_gets_everything_later() {
     let disk = SimFs::new();
     let mut world = world(&disk, "durable", &["uns", "historian"], START);
