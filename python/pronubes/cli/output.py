@@ -121,7 +121,7 @@ def _excerpt(diagnostic: Diagnostic, line: str, stream: TextIO) -> Iterable[str]
         return
     begin, number = position.column - 1, str(position.line)
     if diagnostic.is_secret:
-        line = line[:begin] + "*" * position.length + line[begin + position.length :]
+        line = line[:begin] + "*" * position.length  # where the key is meant, its value stands behind it
     line = _URL_USER.sub(r"\1***@", _SECRET_LINE.sub(r"\1***", line))
     cut = max(begin - _WIDEST_LINE // 2, 0)
     shown = printable(line[cut : cut + _WIDEST_LINE])

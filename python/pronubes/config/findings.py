@@ -121,14 +121,20 @@ def _unknown_key(path: Path, values: Any, root: type[BaseModel]) -> Finding:
         return Finding(code="not_in_this_version", path=path, message=f"`{key}` is not in this version.", hint=later[key], at_key=True)
     known = _keys(model)
     expected = ", ".join(f"`{name}`" for name in known)
+    hint = did_you_mean(key, [*known, *later])
     return Finding(
         code="unknown_key",
         path=path,
         message=f"There is no key `{key}` here.",
         expected=expected,
-        hint=did_you_mean(key, [*known, *later]),
+        hint=hint,
         at_key=True,
+        is_secret=any(word in f"{key} {hint}".lower() for word in _SECRET_WORDS),
     )
+
+
+_SECRET_WORDS = ("passw", "secret", "token", "credential", "api_key")
+"""A key that was to be one of these, or is none of ours but named so, has a value that must not be shown."""
 
 
 _EXPECTED = {
