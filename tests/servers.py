@@ -17,7 +17,7 @@ import orjson
 
 from conftest import find_program
 from pronubes.pipeline.control import ControlClient, socket_path
-from pronubes.quarantine.records import QuarantineReader, Selection
+from pronubes.quarantine.records import QuarantineReader, Selection, UnreadableQuarantine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -137,8 +137,9 @@ class NodeProcess:
         path = self.folder / "data" / "quarantine.db"
         if not path.exists():
             return []
-        with QuarantineReader(path) as reader:
+        with contextlib.suppress(UnreadableQuarantine), QuarantineReader(path) as reader:  # unreadable: the node is about to make it
             return [record.as_json() for record in reader.records(Selection())]
+        return []
 
     def rss_bytes(self) -> int:
         assert self.process is not None

@@ -64,6 +64,7 @@ class Oracle:
         self._acknowledged = bytearray()
         self._delivered: list[int] = []
         self._quarantined = bytearray()
+        self._unique = self._settled = self._acknowledged_count = 0
         self._dropped = 0
         self._newest = {False: [-1] * keys, True: [-1] * keys}
         self._faults: list[str] = []
@@ -96,8 +97,9 @@ class Oracle:
 
     def acknowledged(self, payload: bytes) -> None:
         """The system under test took responsibility for a message."""
-        if (place := self._place(payload, "acknowledged")) is not None:
+        if (place := self._place(payload, "acknowledged")) is not None and not self._acknowledged[place]:
             self._acknowledged[place] = 1
+            self._acknowledged_count += 1
 
     def delivered(self, payload: bytes, *, is_replayed: bool = False) -> None:
         """A message came out. Order is judged on first deliveries, live and replayed each for itself."""
@@ -106,6 +108,8 @@ class Oracle:
             return
         self._delivered[place] += 1
         if self._delivered[place] == 1:
+            self._unique += 1
+            self._settled += not self._quarantined[place]
             number = place + self.first
             newest = self._newest[is_replayed]
             key = number % self.keys
@@ -115,8 +119,9 @@ class Oracle:
 
     def quarantined(self, payload: bytes) -> None:
         """A message was put aside with a reason."""
-        if (place := self._place(payload, "quarantined")) is not None:
+        if (place := self._place(payload, "quarantined")) is not None and not self._quarantined[place]:
             self._quarantined[place] = 1
+            self._settled += not self._delivered[place]
 
     def dropped(self, count: int) -> None:
         """So many messages were dropped and counted, by the system's own account."""
@@ -130,12 +135,12 @@ class Oracle:
     @property
     def delivered_unique(self) -> int:
         """How many messages were delivered at least once."""
-        return len(self._delivered) - self._delivered.count(0)
+        return self._unique
 
     @property
     def acknowledged_count(self) -> int:
         """How many messages were acknowledged."""
-        return self._acknowledged.count(1)
+        return self._acknowledged_count
 
     def is_complete(self) -> bool:
         """Whether every message that was issued came out or was put aside."""
@@ -144,7 +149,7 @@ class Oracle:
     @property
     def settled(self) -> int:
         """How many messages came out or were put aside."""
-        return sum(1 for times, aside in zip(self._delivered, self._quarantined, strict=True) if times or aside)
+        return self._settled
 
     def forgive_order(self, *, is_replayed: bool = False) -> None:
         """From now on a key may begin anew: after a restart what was not confirmed comes again from its beginning."""
