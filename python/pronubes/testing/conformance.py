@@ -10,9 +10,11 @@ def delivered(self, context): return [...]        # what the other side has: (to
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import TYPE_CHECKING, Any
 
 from pronubes.connectors.base import EndOfInput, Settlement, WriteResult
+from pronubes.errors import BackOff, NotConnected
 from pronubes.testing.batches import ListBatch
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ def _messages(first: int, count: int) -> list[tuple[str, bytes]]:
 
 class SinkConformance:
     """What every `BatchSink` does. Needs a fixture `context` that gives a `ConnectorContext` in a folder of its own."""
+
+    may_be_shared = True
+    """Whether two objects may write to the same place at once. Say why not where you set it."""
 
     def make_sink(self, context: ConnectorContext) -> BatchSink:
         """Make the sink under test."""
@@ -87,6 +92,52 @@ class SinkConformance:
                 f"{len(odd)} messages were offered, {len(self.delivered(context))} are there and {len(result.refused)} were refused."
             )
 
+    async def test_a_thousand_one_by_one(self, context: ConnectorContext) -> None:
+        """Write a thousand batches of one message."""
+        sink = self.make_sink(context)
+        await sink.open()
+        for number in range(1000):
+            await sink.write(ListBatch(_messages(number, 1)))
+        await sink.close()
+        self._expect(context, 1000)
+
+    async def test_a_thousand_from_four_objects_at_once(self, context: ConnectorContext) -> None:
+        """Four sinks of one configuration write at the same time, as two routes or two nodes may; nothing is lost."""
+        if not self.may_be_shared:
+            return
+        sinks = [self.make_sink(context) for _ in range(4)]
+        for sink in sinks:
+            await sink.open()
+
+        async def write(place: int) -> None:
+            for turn in range(25):
+                await _persist(sinks[place], ListBatch(_messages(place * 250 + turn * 10, 10)))
+
+        async with asyncio.TaskGroup() as group:
+            for place in range(4):
+                group.create_task(write(place))
+        for sink in sinks:
+            await sink.close()
+        self._expect_all(context, 1000)
+
+    async def test_refusals_and_lost_connections_lose_nothing(self, context: ConnectorContext) -> None:
+        """Three writes in ten are cancelled at some point, one in ten meets a reopened sink, one in twenty a new object: at least once holds."""
+        chance = random.Random(7)  # noqa: S311 - a test's series
+        sink = self.make_sink(context)
+        await sink.open()
+        for turn in range(200):
+            batch = ListBatch(_messages(turn * 5, 5))
+            if chance.random() < 0.3:
+                await _cancelled(sink, batch, after=chance.randrange(4))
+            if chance.random() < 0.1:
+                await sink.close()
+                if chance.random() < 0.5:
+                    sink = self.make_sink(context)
+                await sink.open()
+            await _persist(sink, batch)
+        await sink.close()
+        self._expect_all(context, 1000)
+
     async def test_close_is_quick_and_may_come_twice(self, context: ConnectorContext) -> None:
         """Close without open, and after open, within five seconds."""
         sink = self.make_sink(context)
@@ -95,6 +146,16 @@ class SinkConformance:
             await sink.open()
             await sink.close()
             await sink.close()
+
+    def identity(self, item: Any) -> Any:  # Any: whatever identifies a message on the other side
+        """Say which message an item is; equal for two copies of one message. By default the item itself."""
+        return item
+
+    def _expect_all(self, context: ConnectorContext, count: int) -> None:
+        """At least once: each message is there, and none that nobody wrote."""
+        unique: set[str] = {repr(self.identity(item)) for item in self.delivered(context)}
+        if len(unique) != count:
+            raise AssertionError(f"{count} messages were written, {len(unique)} different ones are there.")
 
     def _expect(self, context: ConnectorContext, count: int) -> None:
         items = list(self.delivered(context))
@@ -143,6 +204,32 @@ class SourceConformance:
         await again.close()
         if count != self.expected:
             raise AssertionError(f"{self.expected} messages were there, {count} came.")
+
+
+async def _persist(sink: BatchSink, batch: ListBatch) -> None:
+    """Write as the pipeline does: what is to be tried again is tried again."""
+    for _ in range(50):
+        try:
+            result = await sink.write(batch)
+        except BackOff as pause:
+            await asyncio.sleep(min(pause.seconds, 0.05))
+            continue
+        except NotConnected:
+            await sink.close()
+            await sink.open()
+            continue
+        if result.refused or result.retry:
+            raise AssertionError(f"A write of good messages gave {result}.")
+        return
+    raise AssertionError("A batch was not taken in fifty attempts.")
+
+
+async def _cancelled(sink: BatchSink, batch: ListBatch, *, after: int) -> None:
+    writing = asyncio.ensure_future(sink.write(batch))
+    for _ in range(after):
+        await asyncio.sleep(0)
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
 
 
 async def _read_all(source: BatchSource) -> int:
