@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from servers import run_program, until
+from pronubes.telemetry.reading import backlogs
+from servers import Mosquitto, publish_surely, run_program, until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from servers import NodeProcess
 
 ROUTES = {"all": {"filter": "raw/#", "where": "payload.value > 0", "to": "out"}}
@@ -72,3 +76,41 @@ async def test_systemd_hears_that_the_node_is_ready_and_is_fed_by_the_canary(nod
         assert await node.end() == 0
         is_fed()
     assert (heard[0], heard[-1], "STATUS=Healthy." in heard) == ("READY=1", "STOPPING=1", True)
+
+
+@pytest.mark.server("mosquitto")
+async def test_what_waits_in_the_log_is_shown_before_and_after_a_kill_and_goes_when_the_sink_is_back(
+    broker: Mosquitto, node: NodeProcess, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    away = Mosquitto(tmp_path / "away", free_port())
+    common = {"type": "mqtt", "qos": 1, "backoff_max": "200ms"}
+    sources = {"plant": {**common, "url": broker.url, "topics": ["raw/#"]}}
+    sinks = {"uns": {**common, "url": away.url}}
+    node.configure({"sources": sources, "sinks": sinks, "routes": {"all": {"filter": "raw/#", "to": "uns"}}, "health": {"every": "200ms"}})
+    await node.start()
+    await until(lambda: node.said("Connected."), "the source is connected")
+    await publish_surely(broker.port, [(f"raw/{number}", b'{"value": 1}') for number in range(50)], identifier="plc")
+
+    async def shown(*, least: int, most: int) -> dict[str, Any] | None:
+        status = await node.status()
+        waiting = backlogs(status)["uns"]
+        has_synced = (status["logs"]["durable"] or {}).get("syncs")
+        return status if has_synced and least <= (waiting.records or 0) <= most and status["sources"][0]["unsettled"] == 0 else None
+
+    before = await until(lambda: shown(least=50, most=50), "all is in the log and acknowledged")
+    code, text = await run_program(*pronubes("status", "-c", str(node.config)))
+    node.kill()
+    await node.start()
+    after = await until(lambda: shown(least=50, most=200), "the backlog of the run before is shown")
+    await away.start()
+    try:
+        drained = await until(lambda: shown(least=0, most=0), "the backlog is gone")
+        node.signal(15)
+        assert await node.end() == 0
+    finally:
+        away.stop()
+    assert (code, before["health"]["problems"], after["health"]["problems"], drained["health"]["problems"]) == (0, [], [], []), text
+    assert before["health"]["canary"]["trip_s"] >= before["logs"]["durable"]["sync_times"]["p50_ns"] / 2e9  # it waited for a sync
+    assert [before["balanced"], after["balanced"], drained["balanced"]] == [True, True, True]
+    assert "$canary" not in json.dumps([before, after, drained])
+    assert drained["sinks"][0]["delivered"] >= 50

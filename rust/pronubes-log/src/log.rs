@@ -73,6 +73,8 @@ pub struct Log {
     nothing: BTreeMap<u64, u64>,
     events: Vec<LogEvent>,
     status: LogStatus,
+    /// The first number of this run.
+    first: u64,
 }
 
 impl Log {
@@ -124,6 +126,7 @@ impl Log {
             nothing: BTreeMap::new(),
             events,
             status,
+            first: head,
         })
     }
 
@@ -387,8 +390,10 @@ impl Log {
         (status.head, status.durable) = (self.head, self.durable);
         status.pending_records = self.head - self.durable.min(self.head);
         status.pending_bytes = self.pending_bytes + self.builder.size();
+        let in_segments = status.numbers.last().map_or(self.first, |last| last.end.max(self.first));
+        status.numbers.push(in_segments..self.head);
         for (name, position, is_present) in &self.consumers {
-            let owed = crate::stats::ConsumerStatus::owed(position, self.head);
+            let owed = crate::stats::ConsumerStatus::owed(position, status.numbers.iter().cloned());
             if let Some(consumer) = status.consumers.iter_mut().find(|consumer| consumer.name == *name) {
                 (consumer.records_at_most, consumer.is_present) = (owed, *is_present);
             }

@@ -1,5 +1,7 @@
 //! What a log has done: counted here, shown by its status.
 
+use std::ops::Range;
+
 use serde::Serialize;
 
 use crate::cursor::Position;
@@ -107,8 +109,10 @@ pub struct ConsumerStatus {
 }
 
 impl ConsumerStatus {
-    pub(crate) fn owed(position: &Position, head: u64) -> u64 {
-        position.within(0..head).map(|range| range.end - range.start).sum()
+    /// How many of the records with these numbers it has not got.
+    pub(crate) fn owed(position: &Position, numbers: impl IntoIterator<Item = Range<u64>>) -> u64 {
+        let owed = numbers.into_iter().flat_map(|range| position.within(range));
+        owed.map(|range| range.end - range.start).sum()
     }
 }
 
@@ -153,6 +157,9 @@ pub struct LogStatus {
     pub damaged_bytes: u64,
     /// Consumers.
     pub consumers: Vec<ConsumerStatus>,
+    /// Numbers that records in segments have. There are gaps between: after a crash numbers leap, so that none is used twice.
+    #[serde(skip)]
+    pub(crate) numbers: Vec<Range<u64>>,
 }
 
 #[cfg(test)]

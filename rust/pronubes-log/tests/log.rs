@@ -191,3 +191,33 @@ fn one_record_has_several_targets() {
     );
     let _ = std::fs::remove_dir_all(&dir);
 }
+
+#[test]
+fn what_is_owed_is_counted_across_runs_without_the_numbers_that_were_passed_over() {
+    let dir = folder("owed");
+    let owed = |log: &Log| log.status().consumers.first().map_or(0, |consumer| consumer.records_at_most);
+    let mut counts = Vec::new();
+    for run in 1..=4_u64 {
+        let mut log = open(&dir, small(), Runner::Inline);
+        let consumer = log.consumer("historian");
+        counts.push(owed(&log));
+        let head = log.head();
+        for number in 0..1_000 {
+            append(&mut log, consumer, number);
+        }
+        counts.push(owed(&log));
+        wait_durable(&mut log, head + 1_000);
+        counts.push(owed(&log));
+        if run == 4 {
+            log.set_position(
+                consumer,
+                Position { pending: vec![head..head + 10, head + 20..head + 30], next: head + 900 },
+            );
+            counts.push(owed(&log));
+        }
+        log.close();
+    }
+    // A consumer that is new is listed with the first sync.
+    assert_eq!(counts, [0, 0, 1_000, 1_000, 2_000, 2_000, 2_000, 3_000, 3_000, 3_000, 4_000, 4_000, 120]);
+    let _ = std::fs::remove_dir_all(&dir);
+}

@@ -30,6 +30,7 @@ impl Store {
             lost: self.stats.lost,
             damaged_bytes: self.stats.damaged_bytes,
             consumers: self.consumer_statuses(),
+            numbers: self.segments.iter().map(|segment| segment.first..segment.end).collect(),
         }
     }
 
@@ -43,7 +44,10 @@ impl Store {
                 ConsumerStatus {
                     name: consumer.name.clone(),
                     is_present: false,
-                    records_at_most: ConsumerStatus::owed(position, self.durable),
+                    records_at_most: ConsumerStatus::owed(
+                        position,
+                        self.segments.iter().map(|segment| segment.first..segment.end),
+                    ),
                     bytes_at_most: owed.clone().map(|segment| segment.bytes).sum(),
                     oldest_ns: owed.map(|segment| segment.created_ns).min(),
                 }
