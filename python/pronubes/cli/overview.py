@@ -253,6 +253,13 @@ def _quarantine_line(status: Mapping[str, Any]) -> Text:  # Any: a JSON document
     line.append(f"{size(found.get('bytes'))}; waiting {amount(found.get('buffered'))}")
     for name, words in (("evicted", "evicted"), ("dropped_full", "dropped for its size"), ("dropped_old", "dropped for their age")):
         line.append(f", {words} {amount(found.get(name))}", style="red" if found.get(name) else "")
+    for one in found.get("breakers") or ():
+        line.append(f"\n  ALARM: route {one['route']} quarantines {one['share']:.1%} of its last {one['messages']:,} messages", style="bold red")
+    rollback = status.get("rollback")
+    if rollback:
+        line.append(
+            f"\n  the reload of {rollback['path']} was taken back: route {rollback['route']} quarantined {rollback['share']:.1%}", style="bold red"
+        )
     reasons: dict[str, int] = {}
     for route in status.get("routes", ()):
         for reason, count in (route.get("reasons") or {}).items():

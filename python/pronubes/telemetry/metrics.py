@@ -181,6 +181,15 @@ def _quarantine_drops(status: Mapping[str, Any]) -> dict[str, Number]:  # Any: a
     return {reason: _quarantine(f"dropped_{reason}")(status) for reason in ("full", "old")}
 
 
+def _breakers(status: Mapping[str, Any]) -> Number:  # Any: a JSON document
+    tripped = (status.get("quarantine") or {}).get("breakers")
+    return None if tripped is None else len(tripped)
+
+
+def _rolled_back(status: Mapping[str, Any]) -> Number:  # Any: a JSON document
+    return float(status["rollback"] is not None) if "rollback" in status else None
+
+
 def _canary(key: str) -> Callable[[Mapping[str, Any]], Number]:  # Any: a JSON document
     return lambda status: ((status.get("health") or {}).get("canary") or {}).get(key)
 
@@ -231,6 +240,8 @@ SINGLE: tuple[Metric, ...] = (
         _quarantine_drops,
         "reason",
     ),
+    Metric("quarantine_alarms", "gauge", "Routes that quarantine more than their breaker allows, now.", _breakers),
+    Metric("rolled_back", "gauge", "1 while a reload is taken back because too much was quarantined after it.", _rolled_back),
     Metric("quarantine_messages", "gauge", "Messages that it keeps.", _quarantine("records")),
     Metric("quarantine_bytes", "gauge", "Its size on the disk.", _quarantine("bytes")),
     Metric(

@@ -106,6 +106,10 @@ def test_what_a_node_does_not_report_is_a_dash(status: dict[str, Any]) -> None:
 
 def test_the_quarantine_says_how_full_it_is_and_what_is_gone(status: dict[str, Any]) -> None:
     assert "ok  30 (2.00%) of what came in; keeps 30, 5.9 KiB; waiting 0, evicted 0, dropped for its size 0, dropped for their age 4" in text(status)
+    assert "ALARM: route all quarantines 25.0% of its last 1,200 messages" in text(status)
+    assert "taken back" not in text(status)
+    status["rollback"] = {"time_ns": 1, "route": "all", "share": 0.5, "messages": 9, "path": "edge.yaml"}
+    assert "the reload of edge.yaml was taken back: route all quarantined 50.0%" in text(status)
     status["quarantine"] = {"received": 30, "written": 30, "evicted": 0, "buffered": 0}
     assert "keeps -, -; waiting 0, evicted 0, dropped for its size -" in text(status)
 

@@ -98,6 +98,8 @@ def test_values_are_those_of_the_status() -> None:
         sample("log_ok", log="durable"): 1,
         sample("log_max_bytes", log="durable"): 2**30,
         sample("quarantine_ok"): 1,
+        sample("quarantine_alarms"): 1,
+        sample("rolled_back"): 0,
         sample("quarantine_dropped_total", reason="old"): 4,
         sample("healthy"): 1,
         sample("problems", reason="log_full"): 0,
