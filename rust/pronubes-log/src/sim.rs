@@ -49,6 +49,9 @@ struct State {
     quota: Option<u64>,
     is_holding: bool,
     sync_time: Duration,
+    /// Calls until the power is cut, and the seed of what that leaves.
+    cut: Option<(u64, u64)>,
+    after_cut: Option<Tree>,
 }
 
 impl Default for SimFs {
@@ -72,6 +75,8 @@ impl SimFs {
             quota,
             is_holding: false,
             sync_time: Duration::ZERO,
+            cut: None,
+            after_cut: None,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), released: Condvar::new() }) }
     }
@@ -86,6 +91,23 @@ impl SimFs {
     pub fn crash(&self, seed: u64) -> Self {
         let state = self.state();
         Self::with(state.tree.after_power_cut(&mut Random::new(seed)), state.quota)
+    }
+
+    /// Cuts the power before the n-th call from now; 1 is the next. [`SimFs::take_cut`] has what is left then, while this disk
+    /// goes on as if nothing had happened.
+    pub fn cut_power_at(&self, call: u64, seed: u64) {
+        let mut state = self.state();
+        state.cut = Some((call.max(1), seed));
+        state.after_cut = None;
+    }
+
+    /// The disk the ordered power cut has left, if it has come.
+    #[must_use]
+    pub fn take_cut(&self) -> Option<Self> {
+        let mut state = self.state();
+        state.cut = None;
+        let tree = state.after_cut.take()?;
+        Some(Self::with(tree, state.quota))
     }
 
     /// The disk as the next process finds it when this one is killed now: nothing is lost, and nothing more is safe.
@@ -103,6 +125,12 @@ impl SimFs {
     /// Bounds the disk.
     pub fn set_quota(&self, bytes: Option<u64>) {
         self.state().quota = bytes;
+    }
+
+    /// Whether no quota is set.
+    #[must_use]
+    pub fn is_unbounded(&self) -> bool {
+        self.state().quota.is_none()
     }
 
     /// Bytes in use.
@@ -209,7 +237,19 @@ impl Shared {
 impl State {
     /// Counts a call; its error if it is to fail.
     fn meet(&mut self, op: Op) -> io::Result<()> {
-        self.faults.meet(op).map_or(Ok(()), |fault| Err(fault.error()))
+        self.fault(op).map_or(Ok(()), |fault| Err(fault.error()))
+    }
+
+    /// Counts a call; how it fails if it is to.
+    fn fault(&mut self, op: Op) -> Option<Fault> {
+        if let Some((calls, seed)) = &mut self.cut {
+            *calls -= 1;
+            if *calls == 0 {
+                self.after_cut = Some(self.tree.after_power_cut(&mut Random::new(*seed)));
+                self.cut = None;
+            }
+        }
+        self.faults.meet(op)
     }
 
     fn entries(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {

@@ -160,3 +160,20 @@ fn the_same_seed_gives_the_same_disk() {
         assert_eq!(after(&fs, seed), after(&fs, seed));
     }
 }
+
+#[test]
+fn the_power_is_cut_between_the_calls_it_was_ordered_for() {
+    let (fs, file) = disk_with_file(b"1");
+    file.sync_data().expect("synced");
+    fs.sync_dir(Path::new(DIR)).expect("synced");
+    fs.cut_power_at(3, 0);
+    file.write_at(b"2", 0).expect("written");
+    assert!(fs.take_cut().is_none());
+    fs.cut_power_at(3, 0);
+    file.sync_data().expect("synced");
+    file.size().expect("a size");
+    file.write_at(b"3", 0).expect("written");
+    file.sync_data().expect("synced");
+    assert_eq!(fs.take_cut().expect("it came").peek(Path::new(FILE)), Some(b"2".to_vec()));
+    assert_eq!(fs.peek(Path::new(FILE)), Some(b"3".to_vec()));
+}

@@ -34,7 +34,7 @@ impl File for SimFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         self.may_write()?;
         let mut state = self.shared.state();
-        let fault = state.faults.meet(Op::Write);
+        let fault = state.fault(Op::Write);
         let wanted = match fault {
             None => bytes.len(),
             Some(Fault::Eintr) => 0,
@@ -53,7 +53,7 @@ impl File for SimFile {
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.shared.state();
-        let wanted = match state.faults.meet(Op::Read) {
+        let wanted = match state.fault(Op::Read) {
             None => bytes.len(),
             Some(Fault::Short) => bytes.len().div_ceil(2),
             Some(fault) => return Err(fault.error()),
@@ -65,7 +65,7 @@ impl File for SimFile {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.shared.state();
-        let fault = state.faults.meet(Op::Sync);
+        let fault = state.fault(Op::Sync);
         if fault == Some(Fault::Eintr) {
             return Err(Fault::Eintr.error());
         }
