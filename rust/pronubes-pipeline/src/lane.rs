@@ -281,7 +281,7 @@ struct Pace {
 impl Pace {
     fn turn(&mut self, now_ns: i64) {
         let age_ns = now_ns.saturating_sub(self.window_ns);
-        if age_ns >= WINDOW_NS || age_ns < 0 {
+        if !(0..WINDOW_NS).contains(&age_ns) {
             // A longer window counts as the tenth of a second that it holds on average.
             let windows = u64::try_from(age_ns / WINDOW_NS).unwrap_or(1).max(1);
             self.last = self.count / windows;
