@@ -91,6 +91,7 @@ def _installed() -> str | None:
 PEERS = {
     "pronubes": Peer(_pronubes, _installed),
     "router_api": Peer(_router_api, _installed, is_program=True),
+    "outage": Peer(lambda _task: [sys.executable, str(PROGRAMS / "outage.py")], _installed, is_program=True),
     "forwarder": Peer(_program("forwarder.py"), lambda: None, is_identity=True),
     "gatherer": Peer(_program("gatherer.py"), lambda: None, is_identity=True),
     "sleeper": Peer(_program("gatherer.py", "--sleep"), lambda: None, is_identity=True),

@@ -24,12 +24,13 @@ use crate::settle::{Fate, Settle, ring};
 const POSITIONS_NS: i64 = 200_000_000;
 /// When to look again for what a rate allows.
 const RATED_NS: i64 = 20_000_000;
-/// Which part of a sink's queue replayed messages may fill: new ones find room.
+/// Which part of a sink's queue replayed messages may fill, and how much at most: new ones wait behind little.
 const SHARE: usize = 4;
+const MAX_SHARE: usize = 256 << 10;
 
 impl Sink {
     fn has_share(&self) -> bool {
-        self.queued_bytes() <= self.queue_limit / SHARE
+        self.queued_bytes() <= (self.queue_limit / SHARE).min(MAX_SHARE)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pronubes_core::matcher::RouteId;
 use pronubes_core::{Emission, HookCall, Message, Meta, Outlet, Quarantined, Reason, Routed, Router};
 use pronubes_log::{Append, Log, Target, TooLarge};
+use pronubes_mqtt::State;
 
 use crate::hooks::HookQueue;
 use crate::lane::Lane;
@@ -44,6 +45,9 @@ pub(crate) struct Sink {
     pub(crate) queue_limit: usize,
 }
 
+/// What a sink that is away and has a log behind it keeps in memory: what is new when it comes back waits behind this.
+const AWAY_BYTES: usize = 1 << 20;
+
 impl Sink {
     /// Bytes that wait in its queue.
     #[inline]
@@ -59,6 +63,14 @@ impl Sink {
     pub(crate) fn is_open(&self) -> bool {
         match &self.kind {
             SinkKind::Mqtt { sink, .. } => sink.is_open(),
+            SinkKind::Batch(_) | SinkKind::Latest(_) => true,
+        }
+    }
+
+    /// Whether there is another side; a batch sink's connector knows that for itself.
+    fn is_connected(&self) -> bool {
+        match &self.kind {
+            SinkKind::Mqtt { sink, .. } => sink.session.state() == State::Connected,
             SinkKind::Batch(_) | SinkKind::Latest(_) => true,
         }
     }
@@ -87,7 +99,8 @@ impl Sink {
         if self.lane.is_lagging {
             return false;
         }
-        if self.queued_bytes() <= self.queue_limit {
+        let queued = self.queued_bytes();
+        if queued <= AWAY_BYTES.min(self.queue_limit) || (queued <= self.queue_limit && self.is_connected()) {
             return true;
         }
         let head = |log: &Option<Log>| log.as_ref().map_or(0, Log::head);
