@@ -43,6 +43,8 @@ pub enum Fetch {
 
 /// How many frames that were read are kept.
 const CACHE: usize = 8;
+/// How often the end tries a disk that takes nothing, for [`Runner::Inline`].
+const LAST_TRIES: usize = 8;
 /// How many emptied frames are kept for reuse.
 const SPARE: usize = 8;
 
@@ -62,6 +64,8 @@ pub struct Log {
     /// The number of the open frame's first record.
     open_first: u64,
     open_since_ns: i64,
+    /// The time of the last [`Self::poll`].
+    now_ns: i64,
     head: u64,
     durable: u64,
     /// Frames that are not durable.
@@ -116,6 +120,7 @@ impl Log {
             builder: Builder::default(),
             open_first: head,
             open_since_ns: now_ns,
+            now_ns,
             head,
             durable: head,
             pending: VecDeque::new(),
@@ -192,7 +197,7 @@ impl Log {
         let named =
             |number: u16| consumers.get(usize::from(number)).map_or_else(|| "".into(), |(name, ..)| name.clone());
         let bytes = self.spare.pop().unwrap_or_default();
-        let cut = Arc::new(self.builder.cut(self.id, self.open_first, &self.names, named, bytes));
+        let cut = Arc::new(self.builder.cut((self.id, self.open_first, self.durable), &self.names, named, bytes));
         self.open_first = self.head;
         self.pending_bytes += cut.bytes.len();
         self.pending.push_back(Arc::clone(&cut));
@@ -207,6 +212,7 @@ impl Log {
 
     /// Takes what the threads have done.
     pub fn poll(&mut self, now_ns: i64) {
+        self.now_ns = now_ns;
         if self.reader.is_some() {
             self.work(false, now_ns);
         }
@@ -335,7 +341,7 @@ impl Log {
     pub fn consumer(&mut self, name: &str) -> u16 {
         let mut store = self.shared.store.lock().unwrap_or_else(PoisonError::into_inner);
         // Without positions nobody knows what a consumer has: it gets everything that is there.
-        let start = if store.cursors_lost { store.oldest() } else { self.head };
+        let start = if store.cursors.is_lost { store.oldest() } else { self.head };
         let number = store.cursors.register(name, start);
         let known = store.cursors.consumers.get(usize::from(number)).cloned();
         drop(store);
@@ -405,7 +411,13 @@ impl Log {
     pub fn close(mut self) {
         self.cut();
         if self.reader.is_some() {
-            self.work(true, i64::MAX / 2);
+            let is_done = |log: &mut Self| {
+                log.work(true, log.now_ns);
+                let mut store = log.shared.store.lock().unwrap_or_else(PoisonError::into_inner);
+                store.hurry();
+                !store.has_work()
+            };
+            let _ = (0..LAST_TRIES).any(|_| is_done(&mut self));
         }
         self.shared.finish(false);
         self.join();

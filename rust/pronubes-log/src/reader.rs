@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::format::Frame;
 use crate::fs::{Access, File};
-use crate::scan::{Scanner, Step};
+use crate::scan::{Scanner, Step, patient};
 use crate::store::Store;
 
 /// How many places are remembered: one for each sink that lags, within reason.
@@ -28,7 +28,7 @@ pub(crate) enum Found {
 /// Where a segment was read up to.
 #[derive(Clone, Copy)]
 struct Place {
-    segment: u64,
+    life: u64,
     next: u64,
     offset: u64,
 }
@@ -37,11 +37,12 @@ struct Place {
 #[derive(Default)]
 pub(crate) struct Reader {
     places: VecDeque<Place>,
-    open: Option<(PathBuf, std::sync::Arc<dyn File>)>,
+    open: Option<(u64, std::sync::Arc<dyn File>)>,
 }
 
 /// A segment in which a record should be.
 struct Located {
+    life: u64,
     path: PathBuf,
     first: u64,
     end: u64,
@@ -73,20 +74,21 @@ impl Reader {
 
     fn search(&mut self, store: &Mutex<Store>, located: &Located, seq: u64) -> io::Result<Found> {
         let file = match &self.open {
-            Some((path, file)) if *path == located.path => std::sync::Arc::clone(file),
+            Some((life, file)) if *life == located.life => std::sync::Arc::clone(file),
             _ => {
-                let file = store.lock().unwrap_or_else(PoisonError::into_inner).fs.open(&located.path, Access::Read)?;
-                self.open = Some((located.path.clone(), std::sync::Arc::clone(&file)));
+                let fs = std::sync::Arc::clone(&store.lock().unwrap_or_else(PoisonError::into_inner).fs);
+                let file = patient(|| fs.open(&located.path, Access::Read))?;
+                self.open = Some((located.life, std::sync::Arc::clone(&file)));
                 file
             }
         };
-        let is_before = |place: &&Place| place.segment == located.first && place.next <= seq;
+        let is_before = |place: &&Place| place.life == located.life && place.next <= seq;
         let place = self.places.iter().filter(is_before).max_by_key(|place| place.next).copied();
-        let start = Place { segment: located.first, next: located.first, offset: Store::first_offset() };
+        let start = Place { life: located.life, next: located.first, offset: Store::first_offset() };
         let Place { next: mut expected, offset, .. } = place.unwrap_or(start);
         let mut scanner = Scanner::new(&*file, located.id, offset, expected, located.bytes);
         loop {
-            let step = scanner.step()?;
+            let step = patient(|| scanner.step())?;
             let guard = || store.lock().unwrap_or_else(PoisonError::into_inner);
             match step {
                 Step::Frame(frame, offset) => {
@@ -98,7 +100,7 @@ impl Reader {
                         break;
                     }
                     if frame.end() > seq {
-                        self.remember(Place { segment: located.first, next: frame.end(), offset: scanner.offset });
+                        self.remember(Place { life: located.life, next: frame.end(), offset: scanner.offset });
                         return Ok(if frame.first() > seq {
                             Found::Nothing { next: frame.first() }
                         } else {
@@ -106,7 +108,7 @@ impl Reader {
                         });
                     }
                 }
-                Step::Damage { from, to } => guard().keep_aside(&*file, &located.path, from..to),
+                Step::Damage { from, to } => _ = guard().keep_aside(&*file, &located.path, from..to),
                 Step::End { at, is_torn } => {
                     if expected < located.end {
                         let mut store = guard();
@@ -124,8 +126,7 @@ impl Reader {
 
     fn remember(&mut self, place: Place) {
         // A reader that goes on replaces its own place: the nearest one before.
-        if let Some(at) = self.places.iter().position(|known| known.segment == place.segment && known.next < place.next)
-        {
+        if let Some(at) = self.places.iter().position(|known| known.life == place.life && known.next < place.next) {
             self.places.remove(at);
         }
         self.places.push_back(place);
@@ -145,5 +146,5 @@ fn locate(store: &Store, seq: u64) -> Result<Located, Found> {
         return Err(behind.map_or(Found::NotYet, |next| Found::Nothing { next }));
     }
     let (path, first, end, bytes) = (segment.path.clone(), segment.first, segment.end, segment.bytes);
-    Ok(Located { path, first, end, bytes, id: store.id, behind })
+    Ok(Located { life: segment.life, path, first, end, bytes, id: store.id, behind })
 }

@@ -11,6 +11,8 @@ use crate::fs::File;
 
 /// How much is searched at a time for the next frame behind damage.
 const WINDOW: usize = 1 << 20;
+/// How often a call of a start is tried.
+const PATIENCE: usize = 5;
 
 /// What a scan finds next.
 #[derive(Debug)]
@@ -92,6 +94,21 @@ impl<'a> Scanner<'a> {
         }
         Ok(Frame::decode(&header, &body).map(|frame| (frame, read.size())))
     }
+}
+
+/// Does again what fails, a few times: a start is worth more than one call.
+///
+/// # Errors
+/// It failed every time, or there is no such file.
+pub(crate) fn patient<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut last = work();
+    for _ in 1..PATIENCE {
+        match &last {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => last = work(),
+            _ => break,
+        }
+    }
+    last
 }
 
 /// Reads as much as there is, up to `limit`; how much.

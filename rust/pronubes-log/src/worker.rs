@@ -144,20 +144,22 @@ impl Shared {
 
     /// What the threads have done since the last call, if anything.
     pub(crate) fn take_news(&self) -> Option<Outbox> {
-        if !self.has_news.swap(false, Ordering::SeqCst) {
+        if !self.has_news.load(Ordering::Acquire) {
             return None;
         }
+        let mut outbox = lock(&self.outbox);
         let mut bytes = [0; 64];
         while matches!((&self.wake.read).read(&mut bytes), Ok(count) if count == bytes.len()) {}
-        Some(std::mem::take(&mut *lock(&self.outbox)))
+        self.has_news.store(false, Ordering::Release);
+        Some(std::mem::take(&mut *outbox))
     }
 
-    fn announce(&self) {
-        if !self.has_news.load(Ordering::SeqCst) {
-            // A full socket is readable already.
+    /// Puts something into the outbox. The socket has a byte just when there is news: both change under the lock.
+    fn announce(&self, put: impl FnOnce(&mut Outbox) -> bool) {
+        let mut outbox = lock(&self.outbox);
+        if put(&mut outbox) && !self.has_news.swap(true, Ordering::AcqRel) {
             let _ = (&self.wake.write).write(&[1]);
         }
-        self.has_news.store(true, Ordering::SeqCst);
     }
 
     /// The end: what is there is written and synced, or (`abandon`) left as it is.
@@ -171,9 +173,12 @@ impl Shared {
 
     /// Writes what the inbox has.
     pub(crate) fn write_step(&self, now_ns: i64) {
-        let frames = std::mem::take(&mut lock(&self.inbox).frames);
+        let mut inbox = lock(&self.inbox);
+        let (frames, positions) = (std::mem::take(&mut inbox.frames), std::mem::take(&mut inbox.positions));
+        drop(inbox);
         let mut store = lock(&self.store);
         store.push(frames);
+        store.set_positions(positions); // What a bound drops is counted against them.
         store.write(now_ns);
         self.is_stuck.store(store.state != State::Ok, Ordering::Relaxed);
     }
@@ -197,14 +202,12 @@ impl Shared {
         let has_moved = store.durable != self.durable.swap(store.durable, Ordering::AcqRel);
         self.is_stuck.store(store.state != State::Ok, Ordering::Relaxed);
         drop(store);
-        let mut outbox = lock(&self.outbox);
-        let is_news = has_moved || !events.is_empty() || outbox.status.is_none();
-        outbox.events.extend(events);
-        outbox.status = Some(status);
-        drop(outbox);
-        if is_news {
-            self.announce();
-        }
+        self.announce(|outbox| {
+            let is_news = has_moved || !events.is_empty() || outbox.status.is_none();
+            outbox.events.extend(events);
+            outbox.status = Some(status);
+            is_news
+        });
     }
 
     /// Reads what was asked for.
@@ -220,10 +223,10 @@ impl Shared {
                 // It is of an earlier run, and the numbers behind what that run wrote were left out.
                 Found::NotYet => Answer::Nothing { next: self.run_first.max(seq + 1) },
             };
-            let mut outbox = lock(&self.outbox);
-            outbox.answers.push((seq, answer));
-            drop(outbox);
-            self.announce();
+            self.announce(|outbox| {
+                outbox.answers.push((seq, answer));
+                true
+            });
         }
     }
 

@@ -186,11 +186,11 @@ impl Builder {
         self.content += target.topic.len() as u64;
     }
 
-    /// Completes the frame, into memory that is used again; `consumer` names consumers.
+    /// Completes the frame, into memory that is used again: of which log it is, its first number, what is durable by now; `consumer` names
+    /// consumers.
     pub fn cut(
         &mut self,
-        log: u64,
-        first: u64,
+        (log, first, durable): (u64, u64, u64),
         names: &Arc<dyn NameTable>,
         consumer: impl Fn(u16) -> Box<str>,
         mut bytes: Vec<u8>,
@@ -211,6 +211,7 @@ impl Builder {
             count: self.count,
             raw: body as u32,
             time_ns: self.time_ns,
+            durable,
         };
         let encoded = header.encode(&bytes[HEADER_BYTES..]);
         bytes[..HEADER_BYTES].copy_from_slice(&encoded);

@@ -144,6 +144,12 @@ impl Frame {
         self.header.time_ns
     }
 
+    /// Records below this number were on the disk when it was made.
+    #[must_use]
+    pub fn durable(&self) -> u64 {
+        self.header.durable
+    }
+
     /// Names of routes, by local number.
     #[must_use]
     pub fn routes(&self) -> &[Box<str>] {

@@ -11,6 +11,8 @@ pub struct SegmentHeader {
     pub first: u64,
     /// The number behind the last record of the segment before it: what is missing there was lost.
     pub previous_end: u64,
+    /// Records below this number were on the disk when it was begun.
+    pub durable: u64,
     /// When it was begun, nanoseconds since 1970 UTC.
     pub created_ns: i64,
 }
@@ -34,6 +36,8 @@ pub struct FrameHeader {
     pub raw: u32,
     /// When its first record came in, nanoseconds since 1970 UTC; its records' times are told from here.
     pub time_ns: i64,
+    /// Records below this number were on the disk when it was made.
+    pub durable: u64,
 }
 
 fn word<const N: usize>(bytes: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
@@ -55,6 +59,7 @@ impl SegmentHeader {
         bytes[24..32].copy_from_slice(&self.first.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.previous_end.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.created_ns.to_le_bytes());
+        bytes[48..56].copy_from_slice(&self.durable.to_le_bytes());
         let crc = crc32c::crc32c(&bytes[16..]);
         bytes[12..16].copy_from_slice(&crc.to_le_bytes());
         bytes
@@ -70,6 +75,7 @@ impl SegmentHeader {
             first: u64::from_le_bytes(word(bytes, 24)),
             previous_end: u64::from_le_bytes(word(bytes, 32)),
             created_ns: i64::from_le_bytes(word(bytes, 40)),
+            durable: u64::from_le_bytes(word(bytes, 48)),
         };
         (is_ours && crc == crc32c::crc32c(&bytes[16..])).then_some(header)
     }
@@ -89,6 +95,7 @@ impl FrameHeader {
         bytes[32..36].copy_from_slice(&self.count.to_le_bytes());
         bytes[36..40].copy_from_slice(&self.raw.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.time_ns.to_le_bytes());
+        bytes[48..56].copy_from_slice(&self.durable.to_le_bytes());
         let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[12..]), body);
         bytes[8..12].copy_from_slice(&crc.to_le_bytes());
         bytes
@@ -106,6 +113,7 @@ impl FrameHeader {
             count: u32::from_le_bytes(word(bytes, 32)),
             raw: u32::from_le_bytes(word(bytes, 36)),
             time_ns: i64::from_le_bytes(word(bytes, 40)),
+            durable: u64::from_le_bytes(word(bytes, 48)),
         };
         let is_frame = word::<4>(bytes, 0) == FRAME_MAGIC && bytes[13] == VERSION;
         let fits = |length: u32| length as usize <= MAX_FRAME_BYTES;
@@ -139,7 +147,7 @@ mod tests {
 
     #[test]
     fn headers_come_back_and_every_flipped_bit_is_seen() {
-        let header = SegmentHeader { log: 7, first: 8, previous_end: 6, created_ns: -9 };
+        let header = SegmentHeader { log: 7, first: 8, previous_end: 6, durable: 4, created_ns: -9 };
         let bytes = header.encode();
         assert_eq!(SegmentHeader::decode(&bytes), Some(header));
         for bit in (0..HEADER_BYTES * 8).filter(|bit| !(9..12).contains(&(bit / 8))) {
@@ -157,6 +165,7 @@ mod tests {
             count: 2,
             raw: 99,
             time_ns: 5,
+            durable: 4,
         };
         let bytes = header.encode(body);
         header.crc = u32::from_le_bytes(word(&bytes, 8));

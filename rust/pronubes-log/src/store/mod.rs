@@ -4,9 +4,13 @@
 //! 1. What lies in `unsynced` is in memory until a sync that began behind its write has succeeded; then, and only then, `durable` moves.
 //! 2. A file whose sync or write failed is never written or synced again.
 //! 3. A segment is removed only when positions behind it are saved.
-//! 4. Sizes and numbers come from what was written or scanned here, never from a ledger.
+//! 4. What a failed sync left in doubt is removed before a segment with the same numbers begins.
+//! 5. Sizes and numbers come from what was written or scanned here, never from a ledger.
 
+mod meta;
 mod open;
+mod recover;
+mod rewrite;
 mod status;
 mod sync;
 mod tidy;
@@ -77,15 +81,19 @@ impl Default for Settings {
 /// A segment.
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
+    /// Tells it from another one with the same name, begun after a failed sync.
+    pub(crate) life: u64,
     pub(crate) path: PathBuf,
     pub(crate) first: u64,
+    /// The number behind the last record of the segment before it.
+    pub(crate) previous_end: u64,
     /// The number behind its last record.
     pub(crate) end: u64,
     /// Bytes that are used, with the header.
     pub(crate) bytes: u64,
     pub(crate) created_ns: i64,
-    /// Bytes that its records are, without what the format adds.
-    pub(crate) content: u64,
+    /// No record in it is newer.
+    pub(crate) last_ns: i64,
 }
 
 /// The segment that is being written.
@@ -120,12 +128,16 @@ pub(crate) struct Store {
     unsynced: VecDeque<Arc<Cut>>,
     /// Files before the current one that have frames which are not durable.
     to_sync: Vec<Arc<dyn File>>,
+    /// Segments in doubt, to be removed before the next one begins.
+    doomed: Vec<PathBuf>,
     /// The number behind the last record of the segments that are sealed.
     pub(crate) sealed_end: u64,
     pub(crate) durable: u64,
+    /// The number behind the last record that is on the disk.
+    last_end: u64,
+    /// The end has come: nothing is given a number any more.
+    is_closed: bool,
     pub(crate) cursors: Cursors,
-    /// Positions of consumers are not known: they begin with the oldest record.
-    pub(crate) cursors_lost: bool,
     pub(crate) state: State,
     retry_ns: i64,
     backoff_ns: i64,
@@ -135,8 +147,10 @@ pub(crate) struct Store {
     pub(crate) told: BTreeSet<(u64, u64)>,
     pub(crate) events: Vec<LogEvent>,
     pub(crate) stats: Stats,
+    /// Counts files: names that are set aside, segments.
     names: u64,
     buffer: Vec<u8>,
+    compressor: Option<zstd::bulk::Compressor<'static>>,
     _lock: Lock,
 }
 
@@ -167,6 +181,11 @@ impl Store {
     /// Takes frames to write.
     pub(crate) fn push(&mut self, frames: impl IntoIterator<Item = Arc<Cut>>) {
         self.backlog.extend(frames);
+    }
+
+    /// What failed is tried at once.
+    pub(crate) fn hurry(&mut self) {
+        self.retry_ns = i64::MIN;
     }
 
     /// Whether something waits to be written, or to be synced.

@@ -1,30 +1,26 @@
 //! Opening a folder, whatever lies in it.
 //!
-//! Only the last segment is read: a start takes as long with a large backlog as with a small one. The others are checked when they are
-//! read. What cannot be used is moved to `damaged/`, never deleted, and never keeps the log from opening.
+//! Rules of this file:
+//! 1. No content keeps a log from opening: what cannot be used is moved to `damaged/`, never deleted. Only the lock and a disk that
+//!    refuses again and again do.
+//! 2. Only the last segment is read: a start takes as long with a large backlog as with a small one. The others are checked when read.
+//! 3. Numbers go on behind all that may ever have been given: what is found, what positions say, and what was reserved.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::meta::{self, Meta};
 use super::{Segment, Settings, State, Store};
-use crate::cursor::Cursors;
-use crate::event::LogEvent;
-use crate::format::{HEADER_BYTES, SegmentHeader, VERSION};
-use crate::fs::{Access, File, Fs};
-use crate::scan::{Scanner, Step, read_full, write_full};
+use crate::cursor::{Cursors, LEAP, NAMES};
+use crate::format::{HEADER_BYTES, SegmentHeader};
+use crate::fs::{Access, Fs, Lock};
+use crate::scan::{Scanner, Step, patient, read_full};
 use crate::stats::Stats;
 
-const META: &str = "meta";
-const META_MAGIC: [u8; 8] = *b"PNlog\r\n\x1a";
 const LOCK: &str = "LOCK";
-/// Where what cannot be used goes.
-pub(crate) const DAMAGED: &str = "damaged";
-/// Numbers that a new run leaves out: records that were never synced may have reached a sink under them.
-const LEAP: u64 = 1 << 20;
 
 /// Why a log cannot be opened. What lies in it is never the reason.
 #[derive(Debug)]
@@ -54,8 +50,18 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-fn io_error(what: &'static str) -> impl FnOnce(io::Error) -> OpenError {
-    move |error| OpenError::Io { what, error }
+fn io_error(what: &'static str, dir: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let dir = dir.display().to_string();
+    move |error| OpenError::Io { what, error: io::Error::new(error.kind(), format!("`{dir}`: {error}")) }
+}
+
+/// A file that can be a segment.
+struct Candidate {
+    path: PathBuf,
+    first: u64,
+    /// Nothing when it is damaged: frames say whose it is then.
+    header: Option<SegmentHeader>,
+    bytes: u64,
 }
 
 impl Store {
@@ -64,17 +70,26 @@ impl Store {
     /// # Errors
     /// Another process has it, or the operating system refuses.
     pub(crate) fn open(fs: Arc<dyn Fs>, dir: &Path, settings: Settings, now_ns: i64) -> Result<Self, OpenError> {
-        make_folder(&*fs, dir).map_err(io_error("the folder cannot be made"))?;
-        let lock = fs.lock(&dir.join(LOCK)).map_err(io_error("the lock cannot be taken"))?;
+        make_folder(&*fs, dir).map_err(io_error("the folder cannot be made", dir))?;
+        let lock = match fs.lock(&dir.join(LOCK)) {
+            Err(_) => {
+                let mut store = Self::new(Arc::clone(&fs), dir, settings.clone(), now_ns, Box::new(()));
+                store.set_aside(LOCK); // A link or a folder in its place.
+                fs.lock(&dir.join(LOCK)).map_err(io_error("the lock cannot be taken", dir))?
+            }
+            Ok(lock) => lock,
+        };
         let lock = lock.ok_or_else(|| OpenError::Locked { dir: dir.to_owned() })?;
-        let mut events = Vec::new();
-        let id = open_meta(&*fs, dir, &mut events).map_err(io_error("`meta` cannot be read or written"))?;
-        let (cursors, is_known) = Cursors::open(&*fs, dir).map_err(io_error("the positions cannot be read"))?;
-        fs.sync_dir(dir).map_err(io_error("the folder cannot be synced"))?;
-        let mut store = Self {
+        let mut store = Self::new(fs, dir, settings, now_ns, lock);
+        store.find().map_err(io_error("the log cannot be read or written", dir))?;
+        Ok(store)
+    }
+
+    fn new(fs: Arc<dyn Fs>, dir: &Path, settings: Settings, now_ns: i64, lock: Lock) -> Self {
+        Self {
             fs,
             dir: dir.to_owned(),
-            id,
+            id: 0,
             settings,
             segments: VecDeque::new(),
             current: None,
@@ -82,156 +97,176 @@ impl Store {
             backlog: VecDeque::new(),
             unsynced: VecDeque::new(),
             to_sync: Vec::new(),
+            doomed: Vec::new(),
             sealed_end: 1,
             durable: 1,
-            cursors,
-            cursors_lost: false,
+            last_end: 1,
+            is_closed: false,
+            cursors: Cursors::default(),
             state: State::Ok,
             retry_ns: 0,
             backoff_ns: 0,
             saved_ns: now_ns,
             tidied_ns: now_ns,
             told: BTreeSet::new(),
-            events,
+            events: Vec::new(),
             stats: Stats::default(),
             names: 0,
             buffer: Vec::new(),
+            compressor: None,
             _lock: lock,
-        };
-        store.find_segments().map_err(io_error("the segments cannot be listed"))?;
-        store.cursors_lost = !is_known && !store.segments.is_empty();
-        store.find_head();
-        Ok(store)
+        }
     }
 
-    fn find_segments(&mut self) -> io::Result<()> {
-        let mut headers = Vec::new();
-        for entry in self.fs.list(&self.dir)? {
+    fn find(&mut self) -> io::Result<()> {
+        let meta = meta::read(&*self.fs, &self.dir);
+        let id = if let Meta::Is(id) = meta { Some(id) } else { None };
+        self.cursors = Cursors::open(&*self.fs, &self.dir, id);
+        let (candidates, mut strangers) = self.list()?;
+        // Without `meta`, positions or else most of the segments say which log this is.
+        let of_cursors = Some(self.cursors.log).filter(|log| *log != 0);
+        self.id = id.or(of_cursors).or_else(|| most_frequent(&candidates)).unwrap_or_else(meta::new_id);
+        if meta == Meta::Unknown {
+            self.set_aside(meta::META);
+        }
+        for name in std::mem::take(&mut self.cursors.later) {
+            self.set_aside(name);
+        }
+        let mut highest = 0;
+        let mut segments = Vec::new();
+        for candidate in candidates {
+            highest = highest.max(candidate.first);
+            match self.is_ours(&candidate) {
+                true => segments.push(candidate),
+                false => strangers.extend(candidate.path.file_name().map(|name| name.to_string_lossy().into_owned())),
+            }
+        }
+        strangers.iter().for_each(|name| self.set_aside(name));
+        self.take_segments(&segments);
+        let known = segments.last().and_then(|last| last.header).map_or(0, |header| header.durable);
+        let known = self.find_head(highest, known)?;
+        self.write_tail_again(known)?;
+        self.last_end = self.sealed_end;
+        if id.is_none() {
+            meta::write(&*self.fs, &self.dir, self.id)?;
+        }
+        self.cursors.log = self.id;
+        self.save_cursors(self.saved_ns)?;
+        self.fs.sync_dir(&self.dir)
+    }
+
+    /// Files that can be segments, by number, and names of those that only look so.
+    fn list(&mut self) -> io::Result<(Vec<Candidate>, Vec<String>)> {
+        let (mut found, mut strangers) = (Vec::new(), Vec::new());
+        for entry in patient(|| self.fs.list(&self.dir))? {
             if entry.is_file && entry.name.ends_with(".tmp") {
                 let _ = self.fs.remove(&self.dir.join(&entry.name));
+                continue;
+            }
+            if !entry.is_file && NAMES.contains(&&*entry.name) {
+                strangers.push(entry.name);
                 continue;
             }
             let Some(first) = entry.name.strip_suffix(".seg") else { continue };
             let first = first.parse::<u64>().ok().filter(|_| first.len() == 20 && entry.is_file);
             let path = self.dir.join(&entry.name);
-            let header = first.and_then(|_| self.header_of(&path));
-            match (first, header) {
-                (Some(first), Some(header)) if header.first == first && header.log == self.id => {
-                    headers.push((path, header, entry.len));
-                }
-                _ => self.set_aside(&entry.name),
-            }
+            let is_number = |first: &u64| *first > 0 && *first < u64::MAX / 2;
+            let Some(first) = first.filter(is_number) else {
+                strangers.push(entry.name);
+                continue;
+            };
+            let header = self.header_of(&path).filter(|header| header.first == first);
+            found.push(Candidate { path, first, header, bytes: entry.len });
         }
-        for at in 0..headers.len() {
-            let Some((path, header, bytes)) = headers.get(at).cloned() else { break };
-            // The next segment says where this one ends; how far the last one goes is found by reading it.
-            let end = headers.get(at + 1).map_or(header.first, |(_, next, _)| next.previous_end.max(header.first));
-            let SegmentHeader { first, created_ns, .. } = header;
-            self.segments.push_back(Segment { path, first, end, bytes, created_ns, content: 0 });
-        }
-        Ok(())
+        Ok((found, strangers))
     }
 
     fn header_of(&self, path: &Path) -> Option<SegmentHeader> {
-        let file = self.fs.open(path, Access::Read).ok()?;
-        let mut bytes = [0; HEADER_BYTES];
-        let length = read_full(&*file, &mut bytes, 0, HEADER_BYTES as u64).ok()?;
+        let read = patient(|| {
+            let file = self.fs.open(path, Access::Read)?;
+            let mut bytes = [0; HEADER_BYTES];
+            let length = read_full(&*file, &mut bytes, 0, HEADER_BYTES as u64)?;
+            Ok((bytes, length))
+        });
+        let (bytes, length) = read.ok()?;
         SegmentHeader::decode(&bytes).filter(|_| length == HEADER_BYTES)
     }
 
-    /// Reads the last segment to its end, cuts what is torn, and finds the number of the next record.
-    fn find_head(&mut self) {
-        let newest = self.cursors.consumers.iter().map(|consumer| consumer.position.next).max().unwrap_or(1);
-        if let Some(mut last) = self.segments.pop_back() {
-            self.read_last(&mut last);
-            self.sealed_end = last.end;
-            self.segments.push_back(last);
-        } else {
-            self.sealed_end = newest.max(1);
+    /// Whether a file is a segment of this log: its header says so, or one of its frames.
+    fn is_ours(&self, candidate: &Candidate) -> bool {
+        if let Some(header) = candidate.header {
+            return header.log == self.id;
         }
-        let is_fresh = self.segments.is_empty() && newest <= 1;
-        self.durable = if is_fresh { 1 } else { self.sealed_end.max(newest).saturating_add(LEAP) };
+        let Ok(file) = patient(|| self.fs.open(&candidate.path, Access::Read)) else { return false };
+        let start = Self::first_offset();
+        let mut scanner = Scanner::new(&*file, self.id, start, candidate.first, candidate.bytes);
+        matches!(patient(|| scanner.step()), Ok(Step::Frame(..) | Step::Damage { .. }))
     }
 
-    fn read_last(&mut self, last: &mut Segment) {
-        let Ok(file) = self.fs.open(&last.path, Access::Write) else { return };
-        let size = file.size().unwrap_or(last.bytes);
-        let mut expected = last.first;
-        let mut scanner = Scanner::new(&*file, self.id, Self::first_offset(), last.first, size);
-        loop {
-            match scanner.step() {
-                Ok(Step::Frame(frame, offset)) => {
-                    self.note_gap(last.first, offset, expected..frame.first());
-                    expected = frame.end();
-                    last.end = frame.end();
-                    last.bytes = scanner.offset;
-                }
-                Ok(Step::Damage { from, to }) => self.keep_aside(&*file, &last.path, from..to),
-                Ok(Step::End { at, is_torn }) => {
-                    if is_torn {
-                        self.keep_aside(&*file, &last.path, at..size);
-                    }
-                    // What lies behind the last frame was never acknowledged.
-                    let _ = file.set_len(at);
-                    last.bytes = at;
-                    return;
-                }
-                Err(_) => return,
-            }
-        }
-    }
-
-    /// Records that are missing where frames should follow each other.
-    pub(crate) fn note_gap(&mut self, segment: u64, offset: u64, missing: std::ops::Range<u64>) {
-        if !missing.is_empty() && self.told.insert((segment, offset)) {
-            self.stats.lost += missing.end - missing.start;
-            self.events.push(LogEvent::Lost { records: missing });
-        }
-    }
-
-    /// Copies damaged bytes to `damaged/`, once.
-    pub(crate) fn keep_aside(&mut self, file: &dyn File, segment: &Path, range: std::ops::Range<u64>) {
-        let name = segment.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        if !self.told.insert((name.parse().unwrap_or(u64::MAX), range.start | 1 << 63)) {
-            return;
-        }
-        let bytes = range.end.saturating_sub(range.start);
-        let kept = format!("{DAMAGED}/{name}-{}.bytes", range.start);
-        let copied = self.copy_aside(file, &kept, range);
-        self.stats.damaged_bytes += bytes;
-        let kept = copied.map_or_else(|error| format!("not kept: {error}"), |()| kept);
-        self.events.push(LogEvent::Damaged { bytes, kept });
-    }
-
-    fn copy_aside(&self, file: &dyn File, name: &str, range: std::ops::Range<u64>) -> io::Result<()> {
-        self.fs.create_dir_all(&self.dir.join(DAMAGED))?;
-        let copy = match self.fs.create_new(&self.dir.join(name)) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-            created => created?,
-        };
-        let mut window = vec![0; 1 << 20];
-        let mut at = range.start;
-        while at < range.end {
-            let length = read_full(file, &mut window, at, range.end)?;
-            let Some(bytes) = window.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
-            write_full(&*copy, bytes, at - range.start)?;
-            at += length as u64;
-        }
-        Ok(())
-    }
-
-    fn set_aside(&mut self, name: &str) {
-        let folder = self.dir.join(DAMAGED);
-        let mut target = folder.join(name);
-        while self.fs.open(&target, Access::Read).is_ok() {
+    fn take_segments(&mut self, found: &[Candidate]) {
+        for (at, candidate) in found.iter().enumerate() {
+            let (path, first, bytes) = (candidate.path.clone(), candidate.first, candidate.bytes);
+            let created_ns = candidate.header.map_or(self.saved_ns, |header| header.created_ns);
             self.names += 1;
-            target = folder.join(format!("{name}.{}", self.names));
+            let life = self.names;
+            let previous_end = candidate.header.map_or(first, |header| header.previous_end);
+            let mut segment =
+                Segment { life, path, first, previous_end, end: first, bytes, created_ns, last_ns: created_ns };
+            match found.get(at + 1).map(|next| next.header) {
+                // The next segment says where this one ends; how far the last one goes is found by reading it.
+                Some(Some(next)) => (segment.end, segment.last_ns) = (next.previous_end.max(first), next.created_ns),
+                Some(None) => _ = self.read_last(&mut segment, u64::MAX),
+                None => {}
+            }
+            self.segments.push_back(segment);
         }
-        let moved = self.fs.create_dir_all(&folder).and_then(|()| self.fs.rename(&self.dir.join(name), &target));
-        if moved.is_ok() {
-            self.events.push(LogEvent::SetAside { name: name.to_owned() });
+        // What is gone before the oldest was removed behind all positions, or else is lost.
+        match found.first().map(|oldest| (oldest.first, oldest.header)) {
+            Some((_, Some(header))) => self.note_lost(0..header.previous_end),
+            Some((first, None)) if self.cursors.newest() >= first => self.note_lost(0..first),
+            _ => {}
         }
     }
+
+    /// Reads the last segment to its end and finds the number of the next record; up to where all is known to be durable.
+    fn find_head(&mut self, highest: u64, mut known: u64) -> io::Result<u64> {
+        if let Some(mut last) = self.segments.pop_back() {
+            let read = self.read_last(&mut last, known);
+            known = read?;
+            if last.end == last.first {
+                self.sealed_end = last.previous_end;
+                self.doomed.push(last.path); // Begun, and nothing came to stand in it.
+            } else {
+                self.sealed_end = last.end;
+                self.segments.push_back(last);
+            }
+        } else if self.cursors.end == 0 {
+            self.sealed_end = self.cursors.newest();
+        }
+        if self.cursors.end > self.sealed_end {
+            self.note_lost(self.sealed_end..self.cursors.end);
+        }
+        let found = self.sealed_end.max(self.cursors.newest()).max(highest.saturating_add(1));
+        let is_fresh = self.segments.is_empty() && highest == 0;
+        self.durable = match (self.cursors.is_known(), is_fresh) {
+            (true, _) => found.max(self.cursors.reserved),
+            (false, true) => found,
+            (false, false) => {
+                self.cursors.is_lost = true;
+                found.saturating_add(LEAP)
+            }
+        };
+        Ok(known)
+    }
+}
+
+/// The log that most of the segments are of.
+fn most_frequent(candidates: &[Candidate]) -> Option<u64> {
+    let mut counts = BTreeMap::new();
+    for candidate in candidates.iter().filter_map(|candidate| candidate.header) {
+        *counts.entry(candidate.log).or_insert(0) += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(log, _)| log)
 }
 
 /// Makes a folder; each parent that was made is synced into the one above.
@@ -249,53 +284,4 @@ fn make_folder(fs: &dyn Fs, dir: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Reads or writes `meta`: the log's number and version. A log of another version is set aside as a whole.
-fn open_meta(fs: &dyn Fs, dir: &Path, events: &mut Vec<LogEvent>) -> io::Result<u64> {
-    let path = dir.join(META);
-    if let Some(id) = fs.open(&path, Access::Read).ok().and_then(|file| read_meta(&*file)) {
-        return Ok(id);
-    }
-    // Without `meta` nobody knows whose segments these are, or of which version: all of it waits for a person.
-    let entries = fs.list(dir)?;
-    let is_ours = |name: &str| name != LOCK && name != DAMAGED;
-    if entries.iter().any(|entry| is_ours(&entry.name) && entry.name != "meta.tmp") {
-        let folder =
-            (1..).map(|number| dir.join(DAMAGED).join(format!("log-{number}"))).find(|folder| fs.list(folder).is_err());
-        let folder = folder.unwrap_or_else(|| dir.join(DAMAGED));
-        fs.create_dir_all(&folder)?;
-        for entry in entries.iter().filter(|entry| is_ours(&entry.name)) {
-            fs.rename(&dir.join(&entry.name), &folder.join(&entry.name))?;
-            events.push(LogEvent::SetAside { name: entry.name.clone() });
-        }
-    }
-    let id = RandomState::new().hash_one(std::process::id()) | 1;
-    let fresh = dir.join("meta.tmp");
-    let _ = fs.remove(&fresh);
-    let file = fs.create_new(&fresh)?;
-    write_full(&*file, &meta(id), 0)?;
-    file.sync_data()?;
-    fs.rename(&fresh, &path)?;
-    fs.sync_dir(dir)?;
-    Ok(id)
-}
-
-fn meta(id: u64) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes[0..8].copy_from_slice(&META_MAGIC);
-    bytes[8] = VERSION;
-    bytes[16..24].copy_from_slice(&id.to_le_bytes());
-    let crc = crc32c::crc32c(&bytes[..28]);
-    bytes[28..32].copy_from_slice(&crc.to_le_bytes());
-    bytes
-}
-
-fn read_meta(file: &dyn File) -> Option<u64> {
-    let mut bytes = [0; 32];
-    let length = read_full(file, &mut bytes, 0, 32).ok()?;
-    let mut id = [0; 8];
-    id.copy_from_slice(bytes.get(16..24)?);
-    let id = u64::from_le_bytes(id);
-    (length == 32 && bytes == meta(id)).then_some(id)
 }

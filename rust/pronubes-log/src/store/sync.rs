@@ -4,11 +4,14 @@ use std::io;
 use std::sync::Arc;
 
 use super::{State, Store};
+use crate::cursor::LEAP;
 use crate::event::LogEvent;
 use crate::fs::File;
 
 /// Positions are saved at most this often, unless they moved far.
 const SAVE_NS: i64 = 1_000_000_000;
+/// How many records are far.
+const SAVE_RECORDS: u64 = 65_536;
 
 /// A sync that is under way: the files to sync, and what is durable when all of them have succeeded.
 pub(crate) struct Ticket {
@@ -39,6 +42,7 @@ impl Store {
             Ok(()) => {
                 self.unsynced.drain(..ticket.frames.min(self.unsynced.len()));
                 self.durable = self.durable.max(ticket.durable);
+                self.last_end = self.last_end.max(ticket.durable);
                 self.stats.synced(took_ns);
                 if self.state == State::Failing && self.backlog.is_empty() {
                     self.state = State::Ok;
@@ -64,9 +68,8 @@ impl Store {
         }
         // Records from `first` on are in the next segment; a reader and the next start stop there.
         while self.segments.back().is_some_and(|segment| segment.first >= first) {
-            if let Some(segment) = self.segments.pop_back() {
-                let _ = self.fs.remove(&segment.path); // What comes back of it has the same bytes under the same numbers.
-            }
+            let Some(segment) = self.segments.pop_back() else { break };
+            self.doomed.push(segment.path);
         }
         if let Some(segment) = self.segments.back_mut() {
             segment.end = segment.end.min(first);
@@ -81,10 +84,16 @@ impl Store {
         }
     }
 
-    /// Saves positions when it is time, or `force`.
+    /// Saves positions when it is time, or `force`; at the end (`force`) with the exact number at which the next start goes on.
     pub(crate) fn keep_cursors(&mut self, force: bool, now_ns: i64) {
-        let is_due = force || self.cursors.has_new || now_ns >= self.saved_ns.saturating_add(SAVE_NS);
-        if self.cursors.is_dirty && is_due && (force || self.state != State::Failing || now_ns >= self.retry_ns) {
+        let runs_out = self.durable.saturating_add(LEAP / 2) > self.cursors.reserved;
+        let has_leapt = self.cursors.has_leapt(SAVE_RECORDS);
+        let is_due = self.cursors.has_new || has_leapt || now_ns >= self.saved_ns.saturating_add(SAVE_NS);
+        let may_try = self.state != State::Failing || now_ns >= self.retry_ns;
+        if force && !self.has_work() {
+            self.is_closed = true;
+            let _ = self.save_cursors(now_ns);
+        } else if runs_out || (self.cursors.is_dirty && (force || (is_due && may_try))) {
             // A failure is tried again: with `is_dirty` still set, records may come twice, none is lost.
             let _ = self.save_cursors(now_ns);
             self.saved_ns = now_ns;
@@ -92,6 +101,11 @@ impl Store {
     }
 
     pub(super) fn save_cursors(&mut self, now_ns: i64) -> io::Result<()> {
+        self.cursors.end = self.last_end;
+        self.cursors.reserved = match self.is_closed {
+            true => self.durable,
+            false => self.cursors.reserved.max(self.durable.saturating_add(LEAP)),
+        };
         let bytes = self.cursors.save(&*self.fs, &self.dir)?;
         self.stats.wrote(bytes, 0);
         self.stats.cursor_saves += 1;

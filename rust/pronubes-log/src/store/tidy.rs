@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Segment, Store};
+use super::{Segment, State, Store};
 use crate::event::LogEvent;
 use crate::fs::Access;
 use crate::scan::{Scanner, Step};
@@ -17,7 +17,7 @@ impl Store {
             return;
         }
         self.tidied_ns = now_ns;
-        self.remove_delivered();
+        self.remove_delivered(now_ns);
         self.drop_old(now_ns);
         if !force {
             self.keep_spare();
@@ -25,7 +25,7 @@ impl Store {
     }
 
     /// Removes segments that lie behind every saved position.
-    pub(crate) fn remove_delivered(&mut self) {
+    pub(crate) fn remove_delivered(&mut self, now_ns: i64) {
         let saved = self.cursors.saved_first();
         let mut removed = 0;
         while self.sealed_front().is_some_and(|segment| segment.end <= saved && segment.end <= self.durable) {
@@ -37,6 +37,9 @@ impl Store {
         if removed > 0 {
             // Not synced, a removed segment may come back after a power cut: its records lie behind every position then.
             let _ = self.fs.sync_dir(&self.dir);
+            if self.state == State::Full {
+                (self.retry_ns, self.backoff_ns) = (now_ns, 0); // There is room: no need to wait for it.
+            }
         }
     }
 
@@ -58,8 +61,8 @@ impl Store {
 
     fn drop_old(&mut self, now_ns: i64) {
         let Some(age_ns) = self.settings.max_age_ns else { return };
-        // The newest record of a segment is older than the segment behind it.
-        while self.segments.get(1).is_some_and(|behind| behind.created_ns < now_ns.saturating_sub(age_ns)) {
+        let least_ns = now_ns.saturating_sub(age_ns);
+        while self.segments.front().is_some_and(|segment| segment.last_ns < least_ns && segment.end <= self.durable) {
             if self.drop_oldest("age").is_err() {
                 return;
             }
@@ -80,15 +83,15 @@ impl Store {
         for consumer in &mut self.cursors.consumers {
             consumer.position.clamp(behind);
         }
+        // Rule 3 of the module: a start would take what positions still name for lost.
         self.cursors.is_dirty = true;
-        if !self.remove_front() {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
+        self.save_cursors(self.saved_ns)?;
         for (consumer, records) in counts.into_iter().enumerate().filter(|(_, records)| *records > 0) {
             self.stats.dropped += records;
             self.events.push(LogEvent::Dropped { consumer: consumer as u16, records, bound });
         }
-        Ok(())
+        // A segment that cannot be removed now lies behind all positions: it goes with the next that are delivered.
+        if self.remove_front() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
     }
 
     /// Records of a segment that each consumer has not got.

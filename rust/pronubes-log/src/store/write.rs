@@ -12,6 +12,8 @@ use crate::scan::write_full;
 
 const FIRST_BACKOFF_NS: i64 = 100_000_000;
 const MAX_BACKOFF_NS: i64 = 5_000_000_000;
+/// How hard zstd tries: the least, as the frame must not wait for it.
+const LEVEL: i32 = 1;
 /// Frames smaller than this are not worth compressing.
 const COMPRESS_FROM: usize = 512;
 
@@ -40,15 +42,31 @@ impl Store {
             self.save_cursors(now_ns)?;
         }
         let mut buffer = std::mem::take(&mut self.buffer);
-        let bytes = if self.settings.codec == Codec::Zstd && frame.bytes.len() >= COMPRESS_FROM {
-            compress(&frame.bytes, &mut buffer);
-            &buffer
-        } else {
-            &frame.bytes
-        };
-        let written = self.put(bytes, frame, now_ns);
+        let is_packed = self.settings.codec == Codec::Zstd
+            && frame.bytes.len() >= COMPRESS_FROM
+            && self.compress(&frame.bytes, &mut buffer).is_some();
+        let written = self.put(if is_packed { &buffer } else { &frame.bytes }, frame, now_ns);
         self.buffer = buffer;
         written
+    }
+
+    /// Writes a frame anew with a compressed body; nothing when that fails or saves nothing.
+    fn compress(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        let (header, body) = frame.split_first_chunk::<HEADER_BYTES>()?;
+        let mut header = FrameHeader::decode(header)?;
+        if self.compressor.is_none() {
+            self.compressor = zstd::bulk::Compressor::new(LEVEL).ok();
+        }
+        out.clear();
+        out.resize(HEADER_BYTES + body.len(), 0);
+        // Room for as much as it is now: what does not fit saves nothing.
+        let packed = self.compressor.as_mut()?.compress_to_buffer(body, out.get_mut(HEADER_BYTES..)?).ok()?;
+        out.truncate(HEADER_BYTES + packed);
+        header.stored = u32::try_from(packed).ok()?;
+        header.codec = Codec::Zstd;
+        let (head, packed) = out.split_first_chunk_mut::<HEADER_BYTES>()?;
+        *head = header.encode(packed);
+        Some(())
     }
 
     fn put(&mut self, bytes: &[u8], frame: &Cut, now_ns: i64) -> io::Result<()> {
@@ -66,7 +84,7 @@ impl Store {
         if let Some(segment) = self.segments.back_mut() {
             segment.end = frame.end;
             segment.bytes = current.offset;
-            segment.content += frame.content;
+            segment.last_ns = segment.last_ns.max(now_ns);
         }
         self.stats.wrote(length, frame.content);
         Ok(())
@@ -75,9 +93,14 @@ impl Store {
     /// The current segment gets nothing more. What it has not synced is synced with the next one.
     pub(crate) fn seal(&mut self) {
         let Some(current) = self.current.take() else { return };
-        if let Some(segment) = self.segments.back() {
-            self.sealed_end = self.sealed_end.max(segment.end);
+        let Some(segment) = self.segments.back() else { return };
+        if segment.end == segment.first {
+            // Nothing came to stand in it: the next one may have its name.
+            self.doomed.push(segment.path.clone());
+            self.segments.pop_back();
+            return;
         }
+        self.sealed_end = self.sealed_end.max(segment.end);
         // What was reserved and not used is given back; if that fails it costs room, nothing else.
         let _ = current.file.set_len(current.offset);
         self.to_sync.push(current.file);
@@ -85,12 +108,20 @@ impl Store {
 
     /// Begins a segment: room, header, sync, name, sync of the folder; only then the first frame.
     fn begin(&mut self, first: u64, length: u64, now_ns: i64) -> io::Result<()> {
+        self.remove_doomed()?;
         self.make_room(length)?;
-        let file = match self.spare.take() {
+        let fits = length.saturating_add(Self::first_offset()) <= self.settings.segment_bytes;
+        let file = match self.spare.take().filter(|_| fits) {
             Some(file) => file,
-            None => self.reserve_file(length)?,
+            None => self.reserve_or_drop(length)?,
         };
-        let header = SegmentHeader { log: self.id, first, previous_end: self.sealed_end, created_ns: now_ns };
+        let header = SegmentHeader {
+            log: self.id,
+            first,
+            previous_end: self.sealed_end,
+            durable: self.durable,
+            created_ns: now_ns,
+        };
         let path = self.dir.join(segment_name(first));
         let spare = self.spare_path();
         let named = write_full(&*file, &header.encode(), 0)
@@ -99,13 +130,19 @@ impl Store {
             .and_then(|()| self.fs.sync_dir(&self.dir));
         self.stats.wrote(HEADER_BYTES as u64, 0);
         named?;
+        while self.segments.back().is_some_and(|segment| segment.first >= first) {
+            self.segments.pop_back(); // Empty, of an earlier run, and replaced just now.
+        }
+        self.names += 1;
         self.segments.push_back(Segment {
+            life: self.names,
             path,
             first,
+            previous_end: self.sealed_end,
             end: first,
             bytes: Self::first_offset(),
             created_ns: now_ns,
-            content: 0,
+            last_ns: now_ns,
         });
         self.current = Some(Current { file, offset: Self::first_offset() });
         Ok(())
@@ -144,6 +181,30 @@ impl Store {
         }
     }
 
+    /// Reserves a file; where the oldest may be dropped, a full disk is a reason to.
+    fn reserve_or_drop(&mut self, length: u64) -> io::Result<Arc<dyn File>> {
+        loop {
+            match self.reserve_file(length) {
+                Err(error) if is_full(&error) && self.settings.overflow == Overflow::DropOldest => {
+                    // Without a segment to drop, the disk's own words say more.
+                    self.drop_oldest("disk").map_err(|_| error)?;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Removes segments in doubt: until they are gone, no segment with their numbers may begin.
+    fn remove_doomed(&mut self) -> io::Result<()> {
+        while let Some(path) = self.doomed.last() {
+            match self.fs.remove(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => _ = self.doomed.pop(),
+            }
+        }
+        Ok(())
+    }
+
     fn make_room(&mut self, length: u64) -> io::Result<()> {
         let wanted = self.settings.segment_bytes.max(length);
         while self.total_bytes() + wanted > self.settings.max_bytes {
@@ -158,7 +219,7 @@ impl Store {
     }
 
     fn cannot_write(&mut self, error: &io::Error, now_ns: i64) {
-        let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let is_full = is_full(error);
         let state = if is_full { State::Full } else { State::Failing };
         if self.state != state {
             let error = error.to_string();
@@ -178,18 +239,6 @@ impl Store {
     }
 }
 
-/// Writes a frame anew with a compressed body; as it is, when that saves nothing.
-fn compress(frame: &[u8], out: &mut Vec<u8>) {
-    out.clear();
-    out.extend_from_slice(frame);
-    let Some((header, body)) = frame.split_first_chunk::<HEADER_BYTES>() else { return };
-    let (Some(mut read), Ok(packed)) = (FrameHeader::decode(header), zstd::bulk::compress(body, 1)) else { return };
-    if packed.len() >= body.len() {
-        return;
-    }
-    read.stored = packed.len() as u32;
-    read.codec = Codec::Zstd;
-    out.clear();
-    out.extend_from_slice(&read.encode(&packed));
-    out.extend_from_slice(&packed);
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
