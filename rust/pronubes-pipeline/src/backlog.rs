@@ -75,7 +75,7 @@ impl Pipeline {
             counters.drop(DropReason::LogLost, lost);
             return;
         }
-        if sink.is_retired || !sink.is_open() || !sink.has_share() {
+        if sink.is_retired || !sink.is_open() || !sink.has_share() || quarantine.is_full() {
             return;
         }
         let rings = [ring::replay(slot as u16), ring::spill(slot as u16)];

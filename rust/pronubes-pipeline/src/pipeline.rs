@@ -289,6 +289,7 @@ impl Pipeline {
         let is_hook_overfull = hook_bytes > 2 * self.hook_gate.high();
         let now = unsigned(self.now_ns);
         let is_log_behind = self.floor.logs.is_behind();
+        let of_quarantine = self.floor.quarantine.update_gate();
         for (slot, source) in self.sources.iter_mut().enumerate() {
             source.note_oldest(self.floor.settle.oldest_number(ring::source(slot as u16)), self.now_ns);
             let sinks = &self.floor.sinks;
@@ -303,7 +304,11 @@ impl Pipeline {
             } else {
                 Pressure::None
             };
-            let should_pause = source.should_pause(pressure, self.floor.settle.open_tokens(ring::source(slot as u16)));
+            let open_tokens = self.floor.settle.open_tokens(ring::source(slot as u16));
+            // A source that waits for nothing, and whose messages no log promises, has its bad messages evicted instead.
+            let is_awaited = source.feeds_log || open_tokens > 0;
+            let pressure = if is_awaited { pressure.max(of_quarantine) } else { pressure };
+            let should_pause = source.should_pause(pressure, open_tokens);
             if should_pause == source.is_paused {
                 continue;
             }

@@ -13,7 +13,9 @@ use pronubes_core::{Meta, Reason};
 
 use crate::base64;
 use crate::names::Names;
+use crate::queue::Gate;
 use crate::settle::Hold;
+use crate::source::Pressure;
 
 /// A message that cannot go on.
 #[derive(Clone, Copy, Debug)]
@@ -168,6 +170,10 @@ impl FaultBatch {
         out.extend_from_slice(b"}\n");
     }
 
+    fn size(&self) -> usize {
+        self.bytes.len() + self.entries.len() * ENTRY_COST
+    }
+
     fn push(&mut self, fault: &Fault<'_>) {
         let mut append = |bytes: &[u8]| {
             let start = self.bytes.len() as u32;
@@ -194,7 +200,7 @@ struct Block {
 
 impl Block {
     fn size(&self) -> usize {
-        self.batch.bytes.len() + self.batch.entries.len() * ENTRY_COST
+        self.batch.size()
     }
 }
 
@@ -214,6 +220,10 @@ pub struct Quarantine {
     /// Records that nobody waits for; the oldest go first when memory is short.
     free: VecDeque<Block>,
     free_bytes: usize,
+    /// Bytes of records that a source waits for, those with Python included.
+    held_bytes: usize,
+    /// Closed while there are too many of them: sources are held up then.
+    gate: Gate,
     limit: usize,
     out: Option<Out>,
     next_id: u64,
@@ -228,7 +238,7 @@ pub struct Quarantine {
 }
 
 impl Quarantine {
-    /// An empty quarantine that keeps at most `limit` bytes of records that nobody waits for.
+    /// An empty quarantine that keeps at most `limit` bytes of records that nobody waits for, and is full with as many of the others.
     #[must_use]
     pub fn new(limit: usize, names: Arc<Names>) -> Self {
         let (held, free) = (VecDeque::new(), VecDeque::new());
@@ -236,6 +246,8 @@ impl Quarantine {
             held,
             free,
             free_bytes: 0,
+            held_bytes: 0,
+            gate: Gate::new(limit),
             limit,
             out: None,
             next_id: 1,
@@ -249,6 +261,9 @@ impl Quarantine {
 
     /// New names and limit for what comes from now on.
     pub fn reconfigure(&mut self, limit: usize, names: &Arc<Names>) {
+        if limit != self.limit {
+            self.gate = Gate::new(limit);
+        }
         self.limit = limit;
         self.names = Arc::clone(names);
     }
@@ -267,7 +282,10 @@ impl Quarantine {
         let before = block.size();
         block.batch.push(fault);
         match hold {
-            Some(hold) => block.holds.push(hold),
+            Some(hold) => {
+                self.held_bytes += block.size() - before;
+                block.holds.push(hold);
+            }
             None => {
                 self.free_bytes += block.size() - before;
                 self.evict();
@@ -281,6 +299,24 @@ impl Quarantine {
             self.free_bytes -= block.size();
             self.evicted += block.batch.len() as u64;
         }
+    }
+
+    /// How much it holds its sources up: their bad messages wait in memory while it cannot be written.
+    pub fn update_gate(&mut self) -> Pressure {
+        let is_full = self.gate.update(self.held_bytes);
+        if self.held_bytes > 2 * self.gate.high() {
+            Pressure::Overfull
+        } else if is_full {
+            Pressure::Full
+        } else {
+            Pressure::None
+        }
+    }
+
+    /// Whether it holds its sources up.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.gate.is_closed()
     }
 
     /// Whether a batch can be taken and that was not said before.
@@ -316,6 +352,9 @@ impl Quarantine {
     /// The batch is written: what its sources wait for; nothing when there is no such batch.
     pub fn confirm(&mut self, id: u64) -> Option<Vec<Hold>> {
         let out = self.out.take_if(|out| out.id == id)?;
+        if out.batch.is_awaited {
+            self.held_bytes -= out.batch.size();
+        }
         self.written += out.batch.len() as u64;
         Some(out.holds)
     }

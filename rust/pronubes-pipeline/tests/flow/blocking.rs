@@ -159,3 +159,57 @@ fn a_batch_source_is_held_by_the_batches_that_are_not_settled() {
     let notes = world.take_notes();
     assert_eq!((notes.settled.len(), notes.resume), (11, vec!["in".into()]));
 }
+
+/// A batch source whose messages are all bad, in front of a quarantine that keeps a small number of bytes in memory.
+fn all_bad(delivery: &str) -> World {
+    let spec = json!({"sources": ["in"], "sinks": ["sql"], "routes": [
+        {"name": "all", "filter": "raw/#", "steps": [{"scale": {"field": "value", "factor": 2}}], "to": [{"sink": "sql"}]}]});
+    let node = json!({"sources": [{"name": "in", "kind": "batch", "delivery": delivery}],
+        "sinks": [{"name": "sql", "kind": "batch"}], "quarantine_bytes": 200_000});
+    World::new(&spec, &node)
+}
+
+fn push_bad(world: &mut World, position: u64) {
+    let now = world.now;
+    let mut inflow = world.pipeline.push("in", Some(position), now).expect("the source is there");
+    for _ in 0..100 {
+        inflow.message("raw/a", &[b'x'; 1000], None);
+    }
+    inflow.end();
+    world.settle();
+}
+
+#[test]
+fn a_quarantine_that_cannot_be_written_holds_up_sources_that_wait_for_it() {
+    let mut world = all_bad("through");
+    push_bad(&mut world, 1);
+    assert!(world.notes.pause.is_empty());
+    push_bad(&mut world, 2);
+    assert_eq!(world.notes.pause, ["in".into()]);
+    // Nothing is lost and nothing is acknowledged while the disk refuses.
+    let (id, _) = world.pipeline.take_quarantine().expect("a batch");
+    assert!(world.pipeline.retry_quarantine(id));
+    world.settle();
+    assert_eq!((world.pipeline.status(world.now).quarantine.evicted, world.notes.settled.len()), (0, 0));
+    let mut written = 0;
+    while let Some((id, batch)) = world.pipeline.take_quarantine() {
+        written += batch.len();
+        assert!(world.pipeline.confirm_quarantine(id, world.now));
+        world.settle();
+    }
+    let settled: Vec<_> = world.notes.settled.iter().map(|settled| (settled.position, settled.is_delivered)).collect();
+    assert_eq!((written, settled), (200, vec![(1, true), (2, true)]));
+    assert_eq!(world.notes.resume, ["in".into()]);
+}
+
+#[test]
+fn a_quarantine_that_cannot_be_written_lets_go_what_no_source_waits_for() {
+    let mut world = all_bad("volatile");
+    for position in 0..20 {
+        push_bad(&mut world, position);
+    }
+    let status = world.pipeline.status(world.now);
+    assert!(world.notes.pause.is_empty());
+    assert_eq!(world.notes.settled.len(), 20);
+    assert!(status.quarantine.evicted > 1000 && status.balanced);
+}
