@@ -72,14 +72,36 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT RO
 
 
 def create(path: Path) -> None:
-    """Make an empty database file, readable by this user only, and its folder. Nothing happens when it is there.
+    """Make an empty database, readable by this user only, and its folder. Nothing happens when it is there.
+
+    It gets its name when it is whole, so that no reader ever finds half of one.
 
     Raises:
         OSError: It cannot be made, or a symbolic link stands in its place.
+        sqlite3.Error: The same, from SQLite.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    os.close(handle)
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC))
+    except FileNotFoundError:
+        pass
+    else:
+        return
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(new, isolation_level=None)
+    try:
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={VERSION}")
+        for statement in _statements(_TABLES):
+            connection.execute(statement)
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+    new.rename(path)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
@@ -88,7 +110,7 @@ def create(path: Path) -> None:
 
 
 def open_writable(path: Path) -> sqlite3.Connection:
-    """Open the database, make its tables where there are none, and look whether it is sound.
+    """Open the database and look whether it is sound.
 
     Transactions are begun by hand. The connection may be used from any one thread at a time.
 
@@ -101,13 +123,6 @@ def open_writable(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA journal_size_limit={JOURNAL_BYTES}")
-        connection.execute("BEGIN IMMEDIATE")
-        if not _value(connection, "SELECT count(*) FROM sqlite_schema"):
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version={VERSION}")
-            for statement in _statements(_TABLES):
-                connection.execute(statement)
-        connection.execute("COMMIT")
         _check(connection, path)
     except BaseException:
         connection.close()
