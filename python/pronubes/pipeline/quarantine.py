@@ -6,6 +6,7 @@ Everything that touches the file runs on one thread of its own, so that the even
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["QuarantineKeeper"]
 
+LONGEST_S = 5.0
+"""The longest pause before records are tried again that could not be written."""
 EXPIRE_S = 60.0
 """How often records are looked for that are too old."""
 
@@ -59,7 +62,8 @@ class QuarantineKeeper:
         self.tail = QuarantineTail()
         self.on_failed_again: Callable[[Iterable[int]], None] = _ignore
         self._clock = clock
-        self._backoff = Backoff(randomness)
+        self._backoff = Backoff(randomness, longest_s=LONGEST_S)
+        self._may_have_room = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quarantine")
         self.faults: dict[str, int] = {}
         self._is_again = False
@@ -70,6 +74,11 @@ class QuarantineKeeper:
     def reconfigure(self, plan: NodePlan) -> None:
         """Take the bounds of another plan. The file stays where it is."""
         self.store.reconfigure(size=plan.quarantine_size, age_s=plan.quarantine_age_s)
+        self.made_room()
+
+    def made_room(self) -> None:
+        """Records were dropped or replayed, or there is more room: what waits is tried again at once."""
+        self._may_have_room.set()
 
     def status(self) -> dict[str, Any]:  # Any: a JSON document
         """Say what is in the store and whether it takes more; a part of the node's status."""
@@ -133,7 +142,7 @@ class QuarantineKeeper:
             self._tell_damage(damage)
         except QuarantineFull as error:
             dispatcher.engine.retry_quarantine(batch.id)
-            await asyncio.sleep(self._fail(error))
+            await self._pause(self._fail(error))
         else:
             self._is_again = False
             self._recover()
@@ -156,6 +165,12 @@ class QuarantineKeeper:
             self._tell_damage(damage)
         except QuarantineFull as error:
             self._fail(error)
+
+    async def _pause(self, seconds: float) -> None:
+        self._may_have_room.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._may_have_room.wait()
 
     def _fail(self, error: QuarantineFull) -> float:
         self._error = error.why

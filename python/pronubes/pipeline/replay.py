@@ -129,6 +129,7 @@ class Replayer:
                 raise
             for fate in of_replay:
                 self._end(fate)
+            self._keeper.made_room()
 
     async def close(self) -> None:
         """Note what settled last. What did not settle waits on in the file."""
@@ -154,7 +155,9 @@ class Replayer:
         if self._lock.locked() or self._flights:
             raise ReplayRefused("A replay is under way: nothing is dropped meanwhile.")
         async with self._lock:
-            return await self._keeper.on_thread(lambda: self._keeper.store.drop(selection, actor))
+            dropped = await self._keeper.on_thread(lambda: self._keeper.store.drop(selection, actor))
+        self._keeper.made_room()
+        return dropped
 
     async def replay(self, selection: Selection, actor: Actor, dispatcher: Dispatcher, *, route: str | None) -> AsyncGenerator[dict[str, int], None]:
         """Replay records, the oldest first; after every some hundred of them, what has become of all so far.
