@@ -24,6 +24,7 @@ from pronubes.testing import mqtt_packets as packets
 from pronubes.testing.broker_connection import Connection, matches
 
 if TYPE_CHECKING:
+    import ssl
     from types import TracebackType
     from typing import Self
 
@@ -90,10 +91,11 @@ class StubBroker:
 
     Args:
         port: Where to listen; 0 for a free port. A broker that is stopped and started again keeps it.
+        tls: How it proves itself, for `mqtts`; change `tls` and start it again for another certificate.
     """
 
-    def __init__(self, *, port: int = 0) -> None:
-        self.port = port
+    def __init__(self, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        self.port, self.tls = port, tls
         self.manners = Manners()
         self.sessions: dict[str, BrokerSession] = {}
         self.retained: dict[str, bytes] = {}
@@ -115,11 +117,11 @@ class StubBroker:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"mqtt://127.0.0.1:{self.port}"
+        return f"{'mqtts' if self.tls is not None else 'mqtt'}://127.0.0.1:{self.port}"
 
     async def start(self) -> int:
         """Listen, and return the port."""
-        self._server = await asyncio.get_running_loop().create_server(lambda: Connection(self), "127.0.0.1", self.port)
+        self._server = await asyncio.get_running_loop().create_server(lambda: Connection(self), "127.0.0.1", self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self.port
 
