@@ -22,24 +22,26 @@ def counts(small: int, large: int, *, timeout_s: int = 1800):
 
 @counts(10, 300)
 async def test_b1_kills_under_load_lose_nothing_that_was_acknowledged(rig, count, say):
+    """Duplicates are bounded loosely: positions are saved once a second, so lives shorter than that repeat each other's backlog."""
     seed = random.randrange(2**32)
     say(f"seed {seed}")
     chance = random.Random(seed)
+    rate, longest = (5000, 4000) if count <= 10 else (20_000, 40_000)
     await rig.start(rig.plan())
     over = asyncio.Event()
-    load = asyncio.create_task(rig.load(20_000 if count > 10 else 5000, until_set=over))
+    load = asyncio.create_task(rig.load(rate, until_set=over))
     back_s = []
     try:
         for _ in range(count):
-            rig.kill_at = rig.oracle.delivered_unique + chance.randrange(1, 4000)
-            await until(lambda: rig.kill_at is None, "the load flows, and the kill falls")
+            rig.kill_at = rig.oracle.delivered_unique + chance.randrange(1, longest)
+            await until(lambda: rig.kill_at is None, "the load flows, and the kill falls", within_s=60)
             began = time.monotonic()
             await rig.start()
             back_s.append(time.monotonic() - began)
     finally:
         over.set()
         await load
-    await rig.drained(within_s=60)
+    await rig.drained(within_s=300)
     verdict = rig.oracle.check(max_duplicates=count * 20_000)
     figures = f"{count} kills, {verdict.issued} issued, {verdict.duplicates} duplicates, slowest start {max(back_s):.2f} s"
     say(figures)
