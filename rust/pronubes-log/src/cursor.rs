@@ -183,6 +183,12 @@ impl Cursors {
         kept.map(|(_, saved)| saved.first()).chain(unsaved).min().unwrap_or(u64::MAX)
     }
 
+    /// The oldest record that some consumer has not got, as far as memory knows.
+    pub(crate) fn first(&self) -> u64 {
+        let kept = self.consumers.iter().filter(|consumer| !consumer.is_forgotten);
+        kept.map(|consumer| consumer.position.first()).min().unwrap_or(0)
+    }
+
     /// Writes the older of the two files and syncs it.
     ///
     /// # Errors

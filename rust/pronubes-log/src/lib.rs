@@ -12,6 +12,10 @@ mod event;
 pub mod format;
 pub mod fs;
 mod log;
+#[cfg(feature = "mutants")]
+pub mod mutants;
+#[cfg(not(feature = "mutants"))]
+mod mutants;
 mod reader;
 mod scan;
 #[cfg(feature = "sim")]

@@ -27,6 +27,7 @@ use crate::cursor::Cursors;
 use crate::event::LogEvent;
 use crate::format::{Codec, Cut, HEADER_BYTES};
 use crate::fs::{File, Fs, Lock};
+use crate::mutants::{Mutant, is};
 use crate::stats::Stats;
 
 /// What happens when a log is as large as it may become.
@@ -168,9 +169,11 @@ impl Store {
     /// Bytes on the disk, as far as they are used; the current segment counts with all that is reserved for it.
     pub(crate) fn total_bytes(&self) -> u64 {
         let used: u64 = self.segments.iter().map(|segment| segment.bytes).sum();
-        let reserved =
-            self.current.as_ref().map_or(0, |current| self.settings.segment_bytes.saturating_sub(current.offset));
-        used + reserved
+        let unused = |current: &Current| match is(Mutant::WrappingCounter) {
+            true => self.settings.segment_bytes.wrapping_sub(current.offset),
+            false => self.settings.segment_bytes.saturating_sub(current.offset),
+        };
+        used.saturating_add(self.current.as_ref().map_or(0, unused))
     }
 
     /// How much of the file system is to stay free.

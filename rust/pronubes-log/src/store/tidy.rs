@@ -5,6 +5,7 @@ use std::io;
 use super::{Segment, State, Store};
 use crate::event::LogEvent;
 use crate::fs::Access;
+use crate::mutants::{Mutant, is};
 use crate::scan::{Scanner, Step};
 
 /// How often bounds are looked at.
@@ -26,7 +27,7 @@ impl Store {
 
     /// Removes segments that lie behind every saved position.
     pub(crate) fn remove_delivered(&mut self, now_ns: i64) {
-        let saved = self.cursors.saved_first();
+        let saved = if is(Mutant::UnlinkBeforeCursor) { self.cursors.first() } else { self.cursors.saved_first() };
         let mut removed = 0;
         while self.sealed_front().is_some_and(|segment| segment.end <= saved && segment.end <= self.durable) {
             if !self.remove_front() {

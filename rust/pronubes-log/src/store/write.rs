@@ -8,6 +8,7 @@ use super::{Current, Overflow, Segment, State, Store, segment_name};
 use crate::event::LogEvent;
 use crate::format::{Codec, Cut, FrameHeader, HEADER_BYTES, SegmentHeader};
 use crate::fs::File;
+use crate::mutants::{Mutant, is};
 use crate::scan::write_full;
 
 const FIRST_BACKOFF_NS: i64 = 100_000_000;
@@ -28,6 +29,9 @@ impl Store {
                 return self.cannot_write(&error, now_ns);
             }
             self.backlog.pop_front();
+            if is(Mutant::AckBeforeSync) {
+                self.durable = frame.end;
+            }
             self.unsynced.push_back(frame);
             if self.state == State::Full {
                 self.state = State::Ok;
@@ -127,7 +131,7 @@ impl Store {
         let named = write_full(&*file, &header.encode(), 0)
             .and_then(|()| file.sync_data())
             .and_then(|()| self.fs.rename(&spare, &path))
-            .and_then(|()| self.fs.sync_dir(&self.dir));
+            .and_then(|()| if is(Mutant::NoDirSync) { Ok(()) } else { self.fs.sync_dir(&self.dir) });
         self.stats.wrote(HEADER_BYTES as u64, 0);
         named?;
         while self.segments.back().is_some_and(|segment| segment.first >= first) {
@@ -175,7 +179,7 @@ impl Store {
 
     /// Keeps a spare file, so that a full disk is noticed a segment before it matters.
     pub(super) fn keep_spare(&mut self) {
-        let has_room = self.total_bytes() + self.settings.segment_bytes <= self.settings.max_bytes;
+        let has_room = self.total_bytes().saturating_add(self.settings.segment_bytes) <= self.settings.max_bytes;
         if self.spare.is_none() && self.current.is_some() && has_room && self.state == State::Ok {
             self.spare = self.reserve_file(0).ok();
         }
@@ -207,7 +211,7 @@ impl Store {
 
     fn make_room(&mut self, length: u64) -> io::Result<()> {
         let wanted = self.settings.segment_bytes.max(length);
-        while self.total_bytes() + wanted > self.settings.max_bytes {
+        while self.total_bytes().saturating_add(wanted) > self.settings.max_bytes {
             if self.settings.overflow == Overflow::Block || self.segments.is_empty() {
                 let sentence =
                     format!("the log has {} bytes and may have {}", self.total_bytes(), self.settings.max_bytes);
