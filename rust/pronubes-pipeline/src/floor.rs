@@ -100,7 +100,10 @@ impl Sink {
             return false;
         }
         let queued = self.queued_bytes();
-        if queued <= AWAY_BYTES.min(self.queue_limit) || (queued <= self.queue_limit && self.is_connected()) {
+        let has_room =
+            queued <= AWAY_BYTES.min(self.queue_limit) || (queued <= self.queue_limit && self.is_connected());
+        // Where order is wanted, what is new waits behind what an earlier run left, too.
+        if has_room && self.lane.may_catch_up() {
             return true;
         }
         let head = |log: &Option<Log>| log.as_ref().map_or(0, Log::head);

@@ -229,6 +229,33 @@ fn the_next_run_delivers_what_the_last_one_left() {
 }
 
 #[test]
+fn where_order_is_wanted_the_last_run_comes_before_this_one() {
+    let disk = SimFs::new();
+    let mut first = world(&disk, "durable", &["uns"], START);
+    first.reconnects = false;
+    let number = first.number("uns");
+    first.cut(number);
+    deliver(&mut first, 0..500);
+    go_on(&mut first, 2);
+    drop(first);
+    let disk = disk.crash(1);
+    let mut node = node("durable", &["uns"]);
+    node["sinks"][0]["replay"] = json!({"order": "in_order"});
+    let mut second = World::on_disk(&disk, &one_route(&["in"], &["uns"]), &node, START + 100 * SECOND);
+    second.broker("uns").confirms = false;
+    second.reconnects = true;
+    second.settle();
+    deliver(&mut second, 500..510);
+    second.broker("uns").confirms = true;
+    second.broker("uns").confirm(1_000);
+    second.settle();
+    go_on(&mut second, 300);
+    let mut got = payloads(&mut second, "uns");
+    got.dedup();
+    assert_eq!(got, (0..510).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_sink_that_goes_leaves_its_backlog_to_the_one_of_its_name() {
     let disk = SimFs::new();
     let mut world = world(&disk, "durable", &["uns", "historian"], START);
