@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from pronubes import _core, transforms
 from pronubes.cli.exit_codes import ExitCode
-from pronubes.config import limits, model, namespace, operations, quarantine
+from pronubes.config import delivery, limits, model, namespace, operations, quarantine
 from pronubes.config.descriptions import describe
 from pronubes.config.templates import model as templates
 from pronubes.config.templates.parameters import PARAMETER_TYPES
@@ -31,8 +31,11 @@ def configuration_page() -> str:
     """Make docs/reference/configuration.md."""
     parts = [GENERATED, _CONFIGURATION_HEAD.format(size=limits.MAX_BYTES // 2**20, depth=limits.MAX_DEPTH, separators=limits.MAX_SEPARATORS)]
     parts += ["## The whole file\n", _table(model.Configuration)]
-    for title, part in (("contracts", model.ContractsOptions), ("limits", model.Limits), ("quarantine", model.Quarantine)):
+    for title, part in (("contracts", model.ContractsOptions), ("limits", model.Limits)):
         parts += [f"## `{title}`\n", _table(part)]
+    for title, part in (("log", delivery.DurableLog), ("spill", delivery.SpillLog)):
+        parts += [f"## `{title}`\n\n{_first_line(part)} [How large](../how-to/outages.md).\n", _table(part)]
+    parts += ["## `quarantine`\n", _table(model.Quarantine)]
     parts += ["### `breaker`\n\n" + _first_line(quarantine.Breaker) + " Here, or in a route as `quarantine_breaker`.\n", _table(quarantine.Breaker)]
     parts += [f"## `rollback_on`\n\n{_first_line(quarantine.RollbackOn)}\n", _table(quarantine.RollbackOn)]
     for kind, title in (("source", "sources"), ("sink", "sinks")):
@@ -44,6 +47,7 @@ def configuration_page() -> str:
         ("tls", mqtt_options.Tls),
         ("will", mqtt_options.Will),
         ("queue", options.QueueOptions),
+        ("replay", options.ReplayOptions),
     ):
         parts += [f"### `{title}`\n\n{_first_line(part)}\n", _table(part)]
     parts += [
@@ -103,12 +107,15 @@ _SECTIONS = {
     "Quality": "quality",
     "Annotate": "annotate",
     "Limits": "limits",
+    "DurableLog": "log",
+    "SpillLog": "spill",
     "Quarantine": "quarantine",
     "Breaker": "breaker",
     "RollbackOn": "rollback_on",
     "Tls": "tls",
     "Will": "will",
     "QueueOptions": "queue",
+    "ReplayOptions": "replay",
     "Target": "to",
     "Step": "steps",
     "Template": "templates",

@@ -142,7 +142,7 @@ def _sources(answers: Answers) -> str:
         topics = ", ".join(quoted(topic) for topic in answers.topics)
         lines += ["  shopfloor:", "    type: mqtt", f"    url: {quoted(answers.broker)}"]
         lines += _plaintext(answers.broker)
-        lines += [f"    topics: [{topics}]", "    qos: 1                      # acknowledged only when every sink has the message"]
+        lines += [f"    topics: [{topics}]", "    qos: 1                      # acknowledged when the message is on the disk"]
         lines += ["    # username: plant", "    # password: ${env:BROKER_PASSWORD}     # a reference, never the password itself"]
     if answers.modbus:
         lines += ["  plc:", "    type: modbus", f"    url: {quoted(answers.modbus)}", f"    tags: {quoted(answers.plc)}"]
