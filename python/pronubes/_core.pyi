@@ -496,13 +496,13 @@ class Pipeline:
         Args:
             spec: the router's specification (JSON).
             node: connections, queues and classes (JSON), by the names of the specification:
-                `{"sources": [{"name", "kind": "mqtt"|"batch", "delivery": "through"|"volatile", "mqtt": {..},
+                `{"sources": [{"name", "kind": "mqtt"|"batch", "delivery": "durable"|"spill"|"through"|"volatile", "mqtt": {..},
                 "unacked": 1000}],
                 "sinks": [{"name", "kind": "mqtt"|"batch"|"latest", "mqtt": {..}, "queue_bytes": 8388608, "policy":
                 "block"|"drop_oldest"|"drop_newest"|"keep_latest", "batch_rows":
                 4096,
                 "batch_bytes": 1048576, "linger_ms": 50, "latest_bytes": 268435456}],
-                "routes": {"<name>": "through"|"volatile"}, "quarantine_bytes": 16777216, "hook_rows": 1024,
+                "routes": {"<name>": "durable"|"spill"|"through"|"volatile"}, "quarantine_bytes": 16777216, "hook_rows": 1024,
                 "hook_bytes": 8388608}`, where `mqtt` is
                 `{"client_id", "protocol": 4|5, "clean_start", "session_expiry_s", "keep_alive_s", "username",
                 "password", "receive_maximum",
