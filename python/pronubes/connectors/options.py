@@ -170,10 +170,10 @@ class QueueOptions(StrictModel):
     size: ByteSize = Field(default=16 * 2**20, ge=64 * 2**10)
     """How many bytes of messages may wait."""
     policy: Policy = "block"
-    """What happens when it is full: `block` holds back the sources that feed the sink, and drops nothing. `drop_oldest` and `drop_newest` drop
-    what has waited longest, or what comes. `keep_latest`: above half of `size`, and from then on until it is empty, a newer value of a topic
-    replaces the one that waits; beyond `size` the topics that have waited longest are dropped. Each drop is counted. The last three are not for
-    routes that promise delivery (`durable`, `through`)."""
+    """What happens when it is full: `block` drops nothing: what comes waits in a log (`delivery: durable` and `spill`), or the sources
+    that feed the sink are held back (`through` and `volatile`). `drop_oldest` and `drop_newest` drop what has waited longest, or what comes.
+    `keep_latest`: above half of `size`, and from then on until it is empty, a newer value of a topic replaces the one that waits;
+    beyond `size` the topics that have waited longest are dropped. Each drop is counted. The last three are not for routes that promise delivery (`durable`, `through`)."""
 
 
 class ReplayOptions(StrictModel):
