@@ -173,7 +173,8 @@ class QueueOptions(StrictModel):
     """What happens when it is full: `block` drops nothing: what comes waits in a log (`delivery: durable` and `spill`), or the sources
     that feed the sink are held back (`through` and `volatile`). `drop_oldest` and `drop_newest` drop what has waited longest, or what comes.
     `keep_latest`: above half of `size`, and from then on until it is empty, a newer value of a topic replaces the one that waits;
-    beyond `size` the topics that have waited longest are dropped. Each drop is counted. The last three are not for routes that promise delivery (`durable`, `through`)."""
+    beyond `size` the topics that have waited longest are dropped. Each drop is counted. The last three are not for
+    routes that promise delivery (`durable`, `through`)."""
 
 
 class ReplayOptions(StrictModel):
