@@ -63,7 +63,7 @@ impl Pipeline {
         let now_ns = self.now_ns;
         let Floor { sinks, settle, quarantine, logs, names, .. } = &mut self.floor;
         let sink = &mut sinks[slot];
-        let has_room = sink.queued_bytes() <= sink.queue_limit / 2;
+        let has_room = sink.queued_bytes() <= sink.live_limit() / 2;
         if sink.lane.is_lagging && has_room && sink.lane.may_catch_up() {
             sink.lane.end_lagging();
         }

@@ -67,11 +67,13 @@ impl Sink {
         }
     }
 
-    /// Whether there is another side; a batch sink's connector knows that for itself.
-    fn is_connected(&self) -> bool {
+    /// High mark of its queue for as long as it is there, or away (a batch sink's connector knows that for itself): above it a sink with
+    /// a log behind it lags.
+    #[inline]
+    pub(crate) fn live_limit(&self) -> usize {
         match &self.kind {
-            SinkKind::Mqtt { sink, .. } => sink.session.state() == State::Connected,
-            SinkKind::Batch(_) | SinkKind::Latest(_) => true,
+            SinkKind::Mqtt { sink, .. } if sink.session.state() != State::Connected => AWAY_BYTES.min(self.queue_limit),
+            _ => self.queue_limit,
         }
     }
 
@@ -99,11 +101,8 @@ impl Sink {
         if self.lane.is_lagging {
             return false;
         }
-        let queued = self.queued_bytes();
-        let has_room =
-            queued <= AWAY_BYTES.min(self.queue_limit) || (queued <= self.queue_limit && self.is_connected());
         // Where order is wanted, what is new waits behind what an earlier run left, too.
-        if has_room && self.lane.may_catch_up() {
+        if self.queued_bytes() <= self.live_limit() && self.lane.may_catch_up() {
             return true;
         }
         let head = |log: &Option<Log>| log.as_ref().map_or(0, Log::head);
