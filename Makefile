@@ -26,7 +26,8 @@ test-python: $(VENV)/.dev $(VENV)/.built
 	$(BIN)/pytest
 
 test-long: test ## Run the long tests too (more cases, longer faults)
-	PROPTEST_CASES=20000 cargo test --locked --release --workspace --exclude pronubes-py
+	PRONUBES_LONG=1 PROPTEST_CASES=20000 cargo test --locked --release --workspace --exclude pronubes-py
+	cargo test --locked --release -p pronubes-log --features mutants --test durability -- mutants --nocapture
 	$(BIN)/pytest -m "long or not long" --timeout 1800
 
 lint: $(VENV)/.dev $(VENV)/.built ## Check formatting, lints and types

@@ -52,6 +52,17 @@ struct State {
     /// Calls until the power is cut, and the seed of what that leaves.
     cut: Option<(u64, u64)>,
     after_cut: Option<Tree>,
+    lies: Vec<Lie>,
+}
+
+/// A sync that this disk says it has done and has not: what a log that forgets it would look like. Tests prove with these that they
+/// can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// The sync of files whose name begins so.
+    FileSync(&'static str),
+    /// The sync of folders.
+    DirSync,
 }
 
 impl Default for SimFs {
@@ -77,8 +88,16 @@ impl SimFs {
             sync_time: Duration::ZERO,
             cut: None,
             after_cut: None,
+            lies: Vec::new(),
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), released: Condvar::new() }) }
+    }
+
+    /// The disk of the next run: it has the quota and the lies of this one.
+    fn after(tree: Tree, before: &State) -> Self {
+        let next = Self::with(tree, before.quota);
+        next.state().lies.clone_from(&before.lies);
+        next
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -90,7 +109,7 @@ impl SimFs {
     #[must_use]
     pub fn crash(&self, seed: u64) -> Self {
         let state = self.state();
-        Self::with(state.tree.after_power_cut(&mut Random::new(seed)), state.quota)
+        Self::after(state.tree.after_power_cut(&mut Random::new(seed)), &state)
     }
 
     /// Cuts the power before the n-th call from now; 1 is the next. [`SimFs::take_cut`] has what is left then, while this disk
@@ -99,6 +118,12 @@ impl SimFs {
         let mut state = self.state();
         state.cut = Some((call.max(1), seed));
         state.after_cut = None;
+    }
+
+    /// Whether the ordered power cut has come.
+    #[must_use]
+    pub fn has_cut(&self) -> bool {
+        self.state().after_cut.is_some()
     }
 
     /// The disk the ordered power cut has left, if it has come.
@@ -114,7 +139,7 @@ impl SimFs {
     #[must_use]
     pub fn kill(&self) -> Self {
         let state = self.state();
-        Self::with(state.tree.after_kill(), state.quota)
+        Self::after(state.tree.after_kill(), &state)
     }
 
     /// The operating system writes some of what was not synced yet.
@@ -142,6 +167,11 @@ impl SimFs {
     /// Makes calls fail.
     pub fn fail(&self, when: When, fault: Fault) {
         self.state().faults.add(when, fault);
+    }
+
+    /// Syncs of this kind do nothing from now on, here and on the disks that crashes leave.
+    pub fn lie(&self, lie: Lie) {
+        self.state().lies.push(lie);
     }
 
     /// Ends all faults, holds and slowness.
@@ -222,9 +252,12 @@ impl SimFs {
         Ok(())
     }
 
-    fn handle(&self, state: &mut State, node: usize, access: Access) -> Arc<dyn File> {
+    fn handle(&self, state: &mut State, path: &Path, node: usize, access: Access) -> Arc<dyn File> {
         state.tree.open_handle(node);
-        Arc::new(SimFile::new(self.shared.clone(), node, access))
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let is_meant = |lie: &Lie| matches!(lie, Lie::FileSync(start) if name.starts_with(start));
+        let lies = state.lies.iter().any(is_meant);
+        Arc::new(SimFile::new(self.shared.clone(), node, access, lies))
     }
 }
 
@@ -294,7 +327,7 @@ impl Fs for SimFs {
         let mut state = self.state();
         state.meet(Op::CreateNew)?;
         let node = state.tree.create(path)?;
-        Ok(self.handle(&mut state, node, Access::Write))
+        Ok(self.handle(&mut state, path, node, Access::Write))
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn File>> {
@@ -302,7 +335,7 @@ impl Fs for SimFs {
         state.meet(Op::Open)?;
         let node = state.tree.find(path)?;
         state.tree.file(node)?;
-        Ok(self.handle(&mut state, node, access))
+        Ok(self.handle(&mut state, path, node, access))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -320,6 +353,9 @@ impl Fs for SimFs {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.meet(Op::SyncDir)?;
+        if state.lies.contains(&Lie::DirSync) {
+            return Ok(());
+        }
         state.tree.sync(dir)
     }
 
