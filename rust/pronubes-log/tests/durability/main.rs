@@ -8,6 +8,7 @@ mod golden;
 mod kill;
 mod model;
 mod mutants;
+mod page;
 mod power;
 mod settings;
 mod support;
