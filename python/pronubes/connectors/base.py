@@ -149,12 +149,13 @@ class SinkBatch(Protocol):
 
         Args:
             wanted: Names and types: `topic`, `payload`, `received_ns`, `source_ns`, `time_ns` (the source's time, else the time received),
-                `qos`, `retain`, `value`, `text`, `quality`, `unit`, or any dotted path into the payload. What is missing or of another type is None.
+                `qos`, `retain`, `replayed` (it comes out of a log, perhaps later than newer ones), `value`, `text`, `quality`, `unit`, or any dotted
+                path into the payload. What is missing or of another type is None.
             rest_without: When given, one more value at the end: the other top-level fields as JSON text, None when there are none.
         """
 
     def ndjson(self) -> bytes:
-        """Write one JSON line per message: `topic`, `payload`, `time_ns`, `source`, `route`."""
+        """Write one JSON line per message: `topic`, `payload`, `time_ns`, `source`, `route`, and `replayed` where it comes out of a log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class ListBatch:
             "time_ns": self._time_ns if source_ns is None else source_ns,
             "qos": 0,
             "retain": False,
+            "replayed": False,
             "value": fields.get("value", scalar),
             "text": fields.get("value", scalar),
         }

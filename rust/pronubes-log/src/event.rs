@@ -90,7 +90,7 @@ impl fmt::Display for LogEvent {
             }
             Self::SyncWell => write!(out, "The disk takes what is written again."),
             Self::DiskFull { error } => {
-                write!(out, "There is no room ({error}): sources are not acknowledged until there is.")
+                write!(out, "There is no room ({error}): nothing more is written until there is.")
             }
             Self::DiskFree => write!(out, "There is room again."),
         }

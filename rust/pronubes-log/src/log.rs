@@ -421,6 +421,7 @@ impl Log {
         }
         self.shared.finish(false);
         self.join();
+        self.shared.store.lock().unwrap_or_else(PoisonError::into_inner).leave();
     }
 
     fn join(&mut self) {

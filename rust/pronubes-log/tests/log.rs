@@ -115,6 +115,17 @@ fn records_come_back_in_the_same_run_and_in_the_next() {
         assert_eq!(read(&mut log, consumer, first), expected(0..5_000));
         log.set_position(consumer, some(first));
         log.close();
+        let lengths: Vec<u64> = std::fs::read_dir(&dir)
+            .expect("the folder is there")
+            .filter_map(Result::ok)
+            .filter(|entry| {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                name.ends_with(".seg") || name.ends_with(".tmp")
+            })
+            .map(|entry| entry.metadata().expect("the file is there").len())
+            .collect();
+        let is_trimmed = lengths.iter().all(|length| *length < 64 << 10) || codec == Codec::None;
+        assert!(is_trimmed && lengths.iter().sum::<u64>() < 300_000, "what was reserved is given back: {lengths:?}");
 
         let mut log = open(&dir, small(), runner);
         let consumer = log.consumer("historian");

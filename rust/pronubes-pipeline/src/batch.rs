@@ -78,6 +78,7 @@ enum Origin {
     SourceTime { timestamp: usize, or_received: bool },
     QoS,
     Retain,
+    Replayed,
     Source,
     Route,
     Capture(String),
@@ -153,6 +154,7 @@ impl Batch {
             "received_ns" => (Origin::Received, Dtype::I64),
             "qos" => (Origin::QoS, Dtype::I64),
             "retain" => (Origin::Retain, Dtype::Bool),
+            "replayed" => (Origin::Replayed, Dtype::Bool),
             "source" => (Origin::Source, Dtype::Text),
             "route" => (Origin::Route, Dtype::Text),
             "source_ns" | "time_ns" => {
@@ -190,6 +192,7 @@ impl Batch {
             Origin::Received => column.push_i64(Some(item.meta.received_ns)),
             Origin::QoS => column.push_i64(Some(i64::from(item.meta.qos))),
             Origin::Retain => column.push_bool(Some(item.meta.retain)),
+            Origin::Replayed => column.push_bool(Some(item.is_replayed)),
             Origin::Source => column.push_bytes(Some(self.segment.names().source(item.source).as_bytes())),
             Origin::Route => column.push_bytes(Some(self.segment.names().route(item.route).as_bytes())),
             Origin::Capture(name) => column.push_bytes(self.capture(row, item, name)),
@@ -241,6 +244,9 @@ impl Batch {
             write_text(names.source(item.source), &mut out);
             out.extend_from_slice(b",\"route\":");
             write_text(names.route(item.route), &mut out);
+            if item.is_replayed {
+                out.extend_from_slice(b",\"replayed\":true");
+            }
             out.extend_from_slice(b"}\n");
         }
         out

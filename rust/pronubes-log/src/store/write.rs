@@ -177,6 +177,14 @@ impl Store {
         Ok(file)
     }
 
+    /// The end: what was reserved and not used is given back.
+    pub(crate) fn leave(&mut self) {
+        self.seal();
+        if self.spare.take().is_some() {
+            let _ = self.fs.remove(&self.spare_path()); // The next start removes what is left.
+        }
+    }
+
     /// Keeps a spare file, so that a full disk is noticed a segment before it matters.
     pub(super) fn keep_spare(&mut self) {
         let has_room = self.total_bytes().saturating_add(self.settings.segment_bytes) <= self.settings.max_bytes;
