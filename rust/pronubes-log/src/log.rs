@@ -10,6 +10,7 @@ use crate::cursor::Position;
 use crate::event::LogEvent;
 use crate::format::{Append, Builder, Cut, Frame, HEADER_BYTES, NameTable, Target, TooLarge};
 use crate::fs::Fs;
+use crate::mutants::{Mutant, is};
 use crate::reader::Reader;
 use crate::stats::LogStatus;
 use crate::store::{OpenError, Settings, Store};
@@ -222,8 +223,13 @@ impl Log {
 
     /// The threads' work, for [`Runner::Inline`].
     fn work(&mut self, force: bool, now_ns: i64) {
-        self.shared.write_step(now_ns);
-        self.shared.sync_step(force, || now_ns);
+        if is(Mutant::AckBeforeSync) {
+            self.shared.sync_step(force, || now_ns);
+            self.shared.write_step(now_ns);
+        } else {
+            self.shared.write_step(now_ns);
+            self.shared.sync_step(force, || now_ns);
+        }
         if let Some(reader) = &mut self.reader {
             self.shared.read_step(reader);
         }

@@ -4,7 +4,7 @@
 /// A fault of this crate that tests have to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutant {
-    /// Records count as durable when they are written.
+    /// Records count as durable when they are written, and are synced a step later.
     AckBeforeSync,
     /// A new segment's name is not made durable.
     NoDirSync,
@@ -12,7 +12,7 @@ pub enum Mutant {
     UnlinkBeforeCursor,
     /// Check sums are not looked at.
     NoChecksum,
-    /// The size of the log wraps below zero.
+    /// The size of the log is counted down as segments are removed, also those of an earlier count: it wraps below zero.
     WrappingCounter,
 }
 

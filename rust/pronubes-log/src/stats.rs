@@ -56,6 +56,8 @@ pub(crate) struct Stats {
     pub(crate) syncs: u64,
     pub(crate) sync_failures: u64,
     pub(crate) cursor_saves: u64,
+    /// Bytes of segments that were removed.
+    pub(crate) removed_bytes: u64,
     pub(crate) dropped: u64,
     pub(crate) lost: u64,
     pub(crate) damaged_bytes: u64,

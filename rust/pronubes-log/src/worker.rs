@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use crate::cursor::Position;
 use crate::event::LogEvent;
 use crate::format::{Cut, Frame};
+use crate::mutants::{Mutant, is};
 use crate::reader::{Found, Reader};
 use crate::stats::LogStatus;
 use crate::store::{State, Store};
@@ -180,6 +181,10 @@ impl Shared {
         store.push(frames);
         store.set_positions(positions); // What a bound drops is counted against them.
         store.write(now_ns);
+        if is(Mutant::AckBeforeSync) {
+            self.durable.store(store.durable, Ordering::Release);
+            self.announce(|_| true);
+        }
         self.is_stuck.store(store.state != State::Ok, Ordering::Relaxed);
     }
 

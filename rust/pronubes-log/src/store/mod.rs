@@ -169,10 +169,8 @@ impl Store {
     /// Bytes on the disk, as far as they are used; the current segment counts with all that is reserved for it.
     pub(crate) fn total_bytes(&self) -> u64 {
         let used: u64 = self.segments.iter().map(|segment| segment.bytes).sum();
-        let unused = |current: &Current| match is(Mutant::WrappingCounter) {
-            true => self.settings.segment_bytes.wrapping_sub(current.offset),
-            false => self.settings.segment_bytes.saturating_sub(current.offset),
-        };
+        let unused = |current: &Current| self.settings.segment_bytes.saturating_sub(current.offset);
+        let used = if is(Mutant::WrappingCounter) { used.wrapping_sub(self.stats.removed_bytes) } else { used };
         used.saturating_add(self.current.as_ref().map_or(0, unused))
     }
 

@@ -54,6 +54,7 @@ impl Store {
         match self.fs.remove(&segment.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => false,
             _ => {
+                self.stats.removed_bytes += segment.bytes;
                 self.segments.pop_front();
                 true
             }
