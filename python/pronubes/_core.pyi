@@ -20,6 +20,7 @@ __all__ = [
     "Column",
     "Contract",
     "InternalError",
+    "LogReader",
     "Outcome",
     "Pipeline",
     "QuarantineBatch",
@@ -113,6 +114,48 @@ def read_recording(lines: bytes) -> list[tuple[int, str, bytes, int | None] | tu
     Returns:
         For each line that is not empty `(line, topic, payload, time_ns)`, or `(line, sentence)` where it holds no message; lines count from 0.
     """
+
+# --------------------------------------------------------------------------------------------------------------- log
+
+_LogRecord: TypeAlias = tuple[int, str, str, int, int | None, bytes, list[tuple[str, str, int, bool, bool]]]
+"""A record of a log: number, route, source, when it was received, the source's time, payload, and for each sink its name, topic, QoS, whether it is
+retained, and whether the sink has not received it yet."""
+
+@final
+class LogReader:
+    """The folder of a log, read without changing it, also while a node writes to it. What the node appends after opening is not seen."""
+
+    def __new__(cls, folder: str) -> LogReader:
+        """Opens a log: reads names, positions and the heads of its segments. About 50 us a segment; detaches.
+
+        Raises:
+            OSError: there is no such folder, or it may not be read.
+        """
+    def consumers(self) -> list[str]:
+        """The sinks that have a place in it. Cheap; does not detach."""
+    def inspect(self) -> str:
+        """Segments and backlogs as JSON. Reads every frame: about 0.5 GB/s; detaches.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+    def verify(self) -> str:
+        """What is damaged, as JSON. Reads every frame: about 0.5 GB/s; detaches.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+    def select(self, *, sink: str | None = None, since_ns: int | None = None, until_ns: int | None = None, pending: bool = False) -> None:
+        """Says which records `read` gives, and begins anew. Cheap; does not detach."""
+    def read(self, count: int) -> list[_LogRecord]:
+        """The next records, at most so many; none at the end. About 1 us a record; detaches while it reads frames.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+    @property
+    def missing(self) -> int:
+        """Records that `read` passed over because they are damaged or gone. Cheap; does not detach."""
 
 # ---------------------------------------------------------------------------------------------------------- contracts
 

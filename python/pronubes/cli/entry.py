@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "init": "Write a configuration that runs.",
     "contract": "Show, lock and compare contracts: what messages look like.",
     "tags": "Check, import and export tables of names: what tags of devices are called.",
+    "log": "Look into the log of a node: segments, backlogs, damage, records.",
     "schema": "Print the JSON Schema of the configuration, for editors.",
     "completion": "Print the completion script for a shell.",
 }

@@ -22,6 +22,7 @@ mod scan;
 pub mod sim;
 mod stats;
 mod store;
+pub mod view;
 mod worker;
 
 pub use cursor::Position;

@@ -6,6 +6,7 @@ mod batch;
 mod contract;
 mod detach;
 mod error;
+mod log;
 mod logs;
 mod node;
 mod outcome;
@@ -38,6 +39,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<batch::Batch>()?;
     module.add_class::<batch::Column>()?;
     module.add_class::<quarantine::QuarantineBatch>()?;
+    module.add_class::<log::LogReader>()?;
     module.add_class::<work::Work>()?;
     module.add_class::<node::Pipeline>()?;
     module.add_function(wrap_pyfunction!(topics::topic_matches, module)?)?;

@@ -180,6 +180,12 @@ impl Frame {
         self.body.len() + HEADER_BYTES
     }
 
+    /// Bytes on the disk.
+    #[must_use]
+    pub fn stored_size(&self) -> u64 {
+        self.header.size()
+    }
+
     /// The records, in order.
     #[must_use]
     pub fn records(&self) -> Records<'_> {
