@@ -27,7 +27,15 @@ Dtype = Literal["f64", "i64", "bool", "text", "json", "binary"]
 _NUMPY = {"f64": "<f8", "i64": "<i8", "bool": "?"}
 _FIXED = frozenset({"topic", "payload", "text", "quality", "unit", "source_ns", "received_ns", "time_ns", "qos", "retain", "replayed"})
 """Columns whose type is not that of a payload's field."""
-_NAMED: dict[str, Dtype] = {"value": "f64", "received_ns": "i64", "source_ns": "i64", "time_ns": "i64", "qos": "i64", "retain": "bool", "replayed": "bool"}
+_NAMED: dict[str, Dtype] = {
+    "value": "f64",
+    "received_ns": "i64",
+    "source_ns": "i64",
+    "time_ns": "i64",
+    "qos": "i64",
+    "retain": "bool",
+    "replayed": "bool",
+}
 
 
 class Batch:
