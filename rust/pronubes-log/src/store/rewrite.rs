@@ -6,6 +6,8 @@
 //! 2. Nothing is written over: a power cut in between leaves what was there.
 //! 3. Frames that do not follow each other come to stand in different segments: a gap within a segment is a loss, one between
 //!    segments is not.
+//! 4. Each segment is written again for itself, under its own name: were one to take in the next, the next would have to be removed, and
+//!    of several files that are removed a power cut may bring back any.
 
 use std::io;
 
@@ -74,6 +76,7 @@ impl Store {
             let file = self.fs.open(&segment.path, Access::Read)?;
             let mut scanner = Scanner::new(&*file, self.id, Self::first_offset(), segment.first, segment.bytes);
             let mut previous_end = previous.unwrap_or(segment.previous_end);
+            let earlier = stretches.len();
             loop {
                 let (frame, offset) = match scanner.step()? {
                     Step::Frame(frame, offset) => (frame, offset),
@@ -84,7 +87,8 @@ impl Store {
                     break;
                 }
                 if frame.end() > known {
-                    let is_next = stretches.last().is_some_and(|last| last.end == frame.first());
+                    let own = stretches.get(earlier..).unwrap_or_default();
+                    let is_next = own.last().is_some_and(|last| last.end == frame.first());
                     if !is_next {
                         whole_end.get_or_insert(previous_end);
                         let (first, bytes) = (frame.first(), vec![0; HEADER_BYTES]);
