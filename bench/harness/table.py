@@ -31,6 +31,7 @@ TITLES = {
     "fast_path": "fast path",
     "live_rate": "live msg/s",
     "outage_rate": "in outage",
+    "backlog": "backlog",
     "drain_over_live": "drain / live",
     "live_p99_ms": "live p99 ms",
     "grown_mib": "grown MiB",
