@@ -50,7 +50,7 @@ FAULTS = [
 ]  # fmt: skip
 
 
-LEDGER = ("matched", "forked", "passed", "filtered", "absorbed", "quarantined", "rejected")
+LEDGER = ("matched", "forked", "passed", "filtered", "absorbed", "in_hooks", "quarantined", "rejected")
 
 
 class Plant:

@@ -256,14 +256,15 @@ class Outcome:
     """What became of one message on one route."""
 
     @property
-    def kind(self) -> Literal["emitted", "filtered", "quarantined", "hook", "unrouted", "rejected"]:
+    def kind(self) -> Literal["emitted", "filtered", "absorbed", "quarantined", "hook", "unrouted", "rejected"]:
         """What happened.
 
-        `hook`: the route goes on in Python, which `Router.route` does not do. Cheap; does not detach.
+        `hook`: the route goes on in Python, which `Router.route` does not do. `absorbed`: a stateful step kept it to itself, and nothing left
+        instead. Cheap; does not detach.
         """
     @property
     def index(self) -> int:
-        """Which of the messages given to `route`. Cheap; does not detach."""
+        """Which of the messages given to `route`; -1 for what left because time has come. Cheap; does not detach."""
     @property
     def route(self) -> str | None:
         """The route; nothing for `unrouted`, and for `rejected` where the message cannot be routed at all. Cheap; does not detach."""
@@ -316,6 +317,10 @@ class Router:
         Raises:
             KeyError: there is no such source.
         """
+    def advance(self, *, now_ns: int) -> list[Outcome]:
+        """Lets go what stateful steps hold back and for which time has come. About 1 us per message; does not detach."""
+    def next_deadline(self) -> int | None:
+        """When `advance` may have something to let go, in nanoseconds since 1970 (UTC). Cheap; does not detach."""
     def explain(self, source: str, topic: str, payload: bytes, *, now_ns: int) -> bytes:
         """What every route does with a message, step by step, as JSON. Some 10 us; does not detach.
 

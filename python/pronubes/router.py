@@ -84,6 +84,23 @@ class Router:
         """
         return self._engine.route(source, messages, now_ns=time.time_ns() if now_ns is None else now_ns)
 
+    def advance(self, *, now_ns: int | None = None) -> list[Outcome]:
+        """Let time pass: stateful steps (`window`, `throttle`, ...) let go what is due.
+
+        `route` does not do so by itself: messages and time come in the order in which the caller gives them.
+
+        Args:
+            now_ns: The time, in nanoseconds since 1970 (UTC); the clock's when left out.
+
+        Returns:
+            What left, and what was quarantined instead; their `index` is -1.
+        """
+        return self._engine.advance(now_ns=time.time_ns() if now_ns is None else now_ns)
+
+    def next_deadline(self) -> int | None:
+        """Return when `advance` may have something to let go, in nanoseconds since 1970 (UTC); None: never."""
+        return self._engine.next_deadline()
+
     def explain(self, source: str, topic: str, payload: bytes, *, now_ns: int | None = None) -> dict[str, Any]:  # Any: a JSON document
         """Tell what every route does with a message, step by step.
 

@@ -14,7 +14,25 @@ from pydantic import BeforeValidator, Field, JsonValue, model_validator
 from pronubes.connectors.options import StrictModel
 from pronubes.connectors.values import Duration, refuse
 
-__all__ = ["VERBS", "Cast", "Clamp", "Explode", "Flatten", "Map", "Nest", "Python", "Round", "Scale", "Step", "Timestamp"]
+__all__ = [
+    "VERBS",
+    "Cast",
+    "Clamp",
+    "Deadband",
+    "Explode",
+    "Flatten",
+    "Map",
+    "Nest",
+    "OnChange",
+    "Python",
+    "Rate",
+    "Round",
+    "Scale",
+    "Stateful",
+    "Step",
+    "Throttle",
+    "Timestamp",
+]
 
 FieldPath = Annotated[str, Field(min_length=1, max_length=1024)]
 FieldList = Annotated[list[FieldPath], Field(min_length=1, max_length=1000)]
@@ -136,6 +154,88 @@ class Explode(StrictModel):
     """Top-level fields that every message gets too."""
 
 
+KeyCount = Annotated[int, Field(ge=1, le=100_000_000)]
+PositiveDuration = Annotated[Duration, Field(gt=0, le=36_525 * 86_400)]
+Late = Literal["pass", "drop", "quarantine"]
+
+
+class Stateful(StrictModel):
+    """What all steps that remember something have in common."""
+
+    by: list[str] | None = None
+    """What has a state of its own: each combination of these captures; without it each topic. `[]` is one state for the whole route."""
+    time: FieldPath | None = None
+    """The field that says when the value was true, in milliseconds since 1970 (UTC); without it the source's own time, else the time received."""
+    max_keys: KeyCount = 1_000_000
+    """How many keys are remembered."""
+    when_full: Literal["pass", "quarantine"] = "pass"
+    """What messages of further keys get: they go on as they are, or are quarantined (`too_many_states`). Both are counted."""
+
+
+class OnChange(Stateful):
+    """Pass a message when a field has changed since the last one that passed; absorb it otherwise."""
+
+    fields: list[FieldPath] | None = None
+    """What is compared; the whole payload, byte by byte, when left out."""
+    heartbeat: PositiveDuration | None = None
+    """A message passes in any case when the last one that passed is as old."""
+    late: Late = "pass"
+    """What messages get whose time is older than that of the last one that passed."""
+
+
+class Deadband(Stateful):
+    """Pass a value when it differs from the last one that passed by more than a band; absorb it otherwise."""
+
+    field: FieldPath
+    """The number. `null` is a value of its own: it passes when it comes and when it ends."""
+    absolute: float | None = Field(default=None, ge=0)
+    """The band, in the unit of the value; 0 absorbs exact repeats."""
+    percent: float | None = Field(default=None, ge=0)
+    """Instead: the band in percent of `range`."""
+    range: tuple[float, float] | None = None
+    """Beside `percent`: the range of the value, lowest and highest."""
+    heartbeat: PositiveDuration | None = None
+    """A value passes in any case when the last one that passed is as old."""
+    also: list[FieldPath] = []
+    """A message passes in any case when one of these fields has changed."""
+    late: Late = "pass"
+    """What messages get whose time is older than that of the last one that passed."""
+
+    @model_validator(mode="after")
+    def _has_one_band(self) -> Self:
+        if (self.absolute is None) == (self.percent is None):
+            raise refuse("`deadband` needs one band.", expected="either `absolute`, or `percent` with `range`")
+        if (self.percent is None) != (self.range is None):
+            raise refuse("`percent` and `range` belong together.", expected="both or neither")
+        return self
+
+
+class Throttle(Stateful):
+    """Let at most one message of a key through per interval."""
+
+    every: PositiveDuration
+    """The interval. It begins with a message that passes."""
+    keep: Literal["last", "first"] = "last"
+    """What of an interval goes on: its last message, when it ends, or none but the first."""
+
+
+class Rate(Stateful):
+    """Add how fast a counter grows since the message before."""
+
+    field: FieldPath
+    """The counter."""
+    into: Annotated[str, Field(min_length=1, max_length=1024)] = "rate"
+    """The top-level field that gets the rate. It must not be there already."""
+    per: PositiveDuration = 1.0
+    """What the rate is per: `1s` when left out."""
+    wrap: float | None = Field(default=None, gt=0)
+    """Where the counter begins again at 0. Without it a counter that falls was reset to 0."""
+    first: Literal["pass", "absorb"] = "pass"
+    """What the first message of a key gets, which has no rate."""
+    late: Late = "pass"
+    """What messages get whose time is not behind that of the one before."""
+
+
 class Python(StrictModel):
     """Hand messages to a Python function, in batches, and go on with what it gives back. `python: module:function` is enough."""
 
@@ -157,13 +257,9 @@ class Step(StrictModel):
         "lookup": "Use `map` for a fixed table, or a `python` hook.",
         "decode": "Payloads are JSON in this version; decode others in a `python` hook.",
         "encode": "Payloads are JSON in this version; encode others in a `python` hook.",
-        "deadband": "Use a `python` hook until stateful steps are there.",
         "swinging_door": "Use a `python` hook until stateful steps are there.",
-        "on_change": "Use a `python` hook until stateful steps are there.",
-        "throttle": "Use a `python` hook until stateful steps are there.",
         "debounce": "Use a `python` hook until stateful steps are there.",
         "window": "Aggregate in the sink's database until stateful steps are there.",
-        "rate": "Compute the rate in the sink's database until stateful steps are there.",
         "combine": "Combine the tags in the sink's database until stateful steps are there.",
         "stale": "Watch the age of values on the live page until stateful steps are there.",
     }
@@ -196,6 +292,14 @@ class Step(StrictModel):
     """Move fields into an object."""
     explode: Explode | None = None
     """Make one message of each member of an object or array."""
+    on_change: OnChange | None = None
+    """Pass a message when a field has changed."""
+    deadband: Deadband | None = None
+    """Pass a value when it has moved far enough."""
+    throttle: Throttle | None = None
+    """Let at most one message through per interval."""
+    rate: Rate | None = None
+    """Add how fast a counter grows."""
     python: Annotated[Python, BeforeValidator(_call, json_schema_input_type=HookName | Python)] | None = None
     """Hand messages to a Python function: `module:function`."""
     where: Expression | None = None

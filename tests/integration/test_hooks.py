@@ -81,7 +81,7 @@ async def run(node: NodeProcess, hook: str | dict[str, str]) -> dict[str, list[d
         status = await node.status()
         assert status["balanced"], status
         routes = {route["name"]: route for route in status["routes"]}
-        return routes["hooked"]["matched"] == COUNT and not routes["hooked"]["absorbed"] and not status["totals"]["buffered"]
+        return routes["hooked"]["matched"] == COUNT and not routes["hooked"]["in_hooks"] and not status["totals"]["buffered"]
 
     await until(is_done, "everything is accounted for")
     node.signal(15)

@@ -160,7 +160,7 @@ def routes_table(status: Mapping[str, Any], rates: Rates) -> Table:  # Any: a JS
     columns = [
         _Column("name", lambda entry: str(entry["name"])),
         _Column("per s", lambda entry: rates.of("routes", entry, "matched")),
-        *_counters("matched", "passed", "filtered", "absorbed", "quarantined", "rejected"),
+        *_counters("matched", "passed", "filtered", "absorbed", "in_hooks", "quarantined", "rejected"),
     ]
     routes = status.get("routes", ())
     shown = routes if len(routes) <= ROUTES else sorted(routes, key=lambda entry: -entry["matched"])[:ROUTES]

@@ -55,7 +55,7 @@ class Sum:
 
 LEDGERS: tuple[Ledger, ...] = (
     Ledger("sources", ("received",), ("matched", "unrouted", "rejected", "dropped")),
-    Ledger("routes", ("matched", "forked"), ("passed", "filtered", "absorbed", "quarantined", "rejected")),
+    Ledger("routes", ("matched", "forked"), ("passed", "filtered", "absorbed", "in_hooks", "quarantined", "rejected")),
     Ledger("sinks", ("emitted",), ("delivered", "dropped", "quarantined", "buffered")),
     Ledger("quarantine", ("received",), ("written", "evicted", "buffered")),
 )

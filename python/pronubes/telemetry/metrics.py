@@ -160,9 +160,10 @@ GROUPS: tuple[Group, ...] = (
             Metric("route_filtered", "counter", "Messages that a condition or a hook sent away.", _count("filtered")),
             Metric("route_quarantined", "counter", "Messages that it quarantined.", _count("quarantined")),
             Metric("route_rejected", "counter", "Messages that a contract of mode `reject` threw away.", _count("rejected")),
-            Metric("route_absorbed", "gauge", "Messages in its hooks.", _count("absorbed")),
+            Metric("route_absorbed", "counter", "Messages that its stateful steps kept to themselves.", _count("absorbed")),
+            Metric("route_in_hooks", "gauge", "Messages in its hooks.", _count("in_hooks")),
         ),
-        width=6,
+        width=7,
     ),
 )
 """What every source, route and sink has."""

@@ -44,9 +44,11 @@ pub struct RouteSeen {
     pub hook: Option<String>,
     /// The step that calls it.
     pub hook_step: Option<u16>,
+    /// The stateful step that would keep the message to itself.
+    pub absorbed_at: Option<u16>,
     /// Why the message was quarantined.
     pub quarantine: Option<QuarantineSeen>,
-    /// `passed`, `filtered`, `hook`, `quarantined`, `rejected` or `skipped`.
+    /// `passed`, `filtered`, `absorbed`, `hook`, `quarantined`, `rejected` or `skipped`.
     pub fate: &'static str,
     /// Why the route did not get to see the message.
     pub skipped: Option<String>,

@@ -26,6 +26,16 @@ pub trait Outlet {
     /// A route goes on in Python; [`Router::resume`](crate::Router::resume) takes the result.
     fn hook(&mut self, call: &HookCall<'_>);
 
+    /// A stateful step of a route kept a message to itself, and nothing left instead.
+    fn absorbed(&mut self, route: RouteId) {
+        let _ = route;
+    }
+
+    /// What comes next leaves because time has come: it is of this source, and stands for no message of now.
+    fn timed(&mut self, source: SourceId, meta: Meta) {
+        let _ = (source, meta);
+    }
+
     /// A route could not do with a message what it promises.
     fn quarantine(&mut self, fault: &Quarantined<'_>);
 
@@ -52,6 +62,8 @@ pub struct Emission<'a> {
     pub topic: &'a [u8],
     /// The payload.
     pub payload: &'a [u8],
+    /// When it was true at the source: the message's own time, or what a stateful step says.
+    pub source_ns: Option<i64>,
     /// Quality of service, where the route says it.
     pub qos: Option<u8>,
     /// Whether the message is to be retained.

@@ -57,6 +57,8 @@ reasons! {
     NotInMap "not_in_map" "A value is not in the step's table and the step has no default." "Add the value to `map`, or give it a `default`.";
     InvalidTimestamp "invalid_timestamp" "A value cannot be read as a time in the format of the step." "Adjust the `timestamp` step's format or the publisher.";
     FieldExists "field_exists" "A step would write a field that exists already." "Choose another name, or drop the old field first.";
+    Late "late" "The time of the message is not later than that of the newest before it, and the step says `late: quarantine`." "Look at the clock of the device and at what buffers on the way; `late: pass` or `drop` is milder.";
+    TooManyStates "too_many_states" "The step remembers `max_keys` keys already, and this one is new." "Raise `max_keys` if there are so many tags, or narrow the route; look for a device that invents topics.";
     ConditionNotBool "condition_not_bool" "A condition did not give true or false." "Compare the value with something.";
     // Topics
     InvalidTopic "invalid_topic" "The topic breaks the rules for topic names (MQTT 5 §4.7)." "Fix the publisher.";

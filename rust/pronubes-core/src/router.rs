@@ -13,6 +13,7 @@ mod publish;
 mod resolve;
 mod run;
 mod single;
+mod states;
 mod trace;
 mod work;
 
@@ -22,11 +23,10 @@ use crate::catalog::{Catalog, RouteLabel};
 use crate::contract::ContractStats;
 use crate::matcher::{RouteId, TopicTable};
 use crate::namespace::Namespace;
-use crate::outcome::{Outlet, Quarantined, Resumed, Routed};
+use crate::outcome::{Outlet, Resumed, Routed};
 use crate::plan::{Plan, Route};
 use crate::spec::CatalogSpec;
 use crate::stats::{RouteStats, RouterStats, SourceStats};
-use crate::topic::validate_topic;
 use crate::{Message, Reason};
 
 use gate::GateWork;
@@ -35,6 +35,7 @@ use trace::Unwatched;
 use work::{Level, Work};
 
 pub use single::Single;
+pub use states::StateStats;
 
 /// Runs the routes of a plan.
 ///
@@ -90,6 +91,7 @@ impl Router {
         work.routes.gate = GateWork::new(plan.payload_limits);
         work.routes.levels.resize_with(stages, Level::default);
         work.routes.catalog = plan.catalog.map(|spec| Box::new(new_catalog(&plan, &spec)));
+        work.routes.stores = states::new_slots(&plan);
         let table = TopicTable::new(plan.limits.topic_table_bytes);
         Self { plan, stats, table, work }
     }
@@ -118,8 +120,9 @@ impl Router {
         self.work.routes.catalog.as_deref()
     }
 
-    /// Takes over the catalogue of the router before it. That one goes on without: its last messages are not noted.
+    /// Takes over the catalogue of the router before it, and what its steps remember. That one goes on without: its last messages are not noted.
     pub fn inherit(&mut self, before: &mut Self) {
+        self.inherit_states(before);
         let (Some(spec), Some(mut catalog)) = (self.plan.catalog, before.work.routes.catalog.take()) else { return };
         catalog.reconfigure(spec.bytes, spec.payload_bytes, has_several_publishers(&self.plan));
         let (routes, sources) = labels(&self.plan);
@@ -157,40 +160,22 @@ impl Router {
     /// A hook that makes several messages of one is not provided for: each call of a hook is resumed, filtered or failed
     /// exactly once.
     pub fn resume<O: Outlet>(&mut self, resumed: &Resumed<'_>, outlet: &mut O) {
-        let Self { plan, stats, table, work } = self;
-        let message =
-            Message { source: resumed.source, topic: resumed.topic, payload: resumed.original, meta: resumed.meta };
-        let route_stats = &mut stats.routes[resumed.route.0 as usize];
-        route_stats.absorbed = route_stats.absorbed.saturating_sub(1);
-        let (group, _) = plan.group_of(message.source);
-        let is_valid = resumed.new_topic.is_none_or(|topic| validate_topic(topic).is_ok());
-        let is_taken = is_valid
-            && match table.get(group, message.topic.as_bytes()) {
-                Some(entry) => run_resumed(plan, stats, entry.blob, &mut work.routes, (&message, resumed), outlet),
-                None => {
-                    resolve::learn(plan, message.source, message.topic, table, work).is_ok()
-                        && run_resumed(plan, stats, &work.blob, &mut work.routes, (&message, resumed), outlet)
-                }
-            };
-        if !is_taken {
-            stats.routes[resumed.route.0 as usize].count_quarantined(Reason::InvalidTopic);
-            let detail = resumed.new_topic.unwrap_or(resumed.topic);
-            let reason = Reason::InvalidTopic;
-            outlet.quarantine(&Quarantined { route: resumed.route, step: None, reason, detail, message });
-        }
+        let route_stats = &mut self.stats.routes[resumed.route.0 as usize];
+        route_stats.in_hooks = route_stats.in_hooks.saturating_sub(1);
+        self.go_on(resumed, outlet);
     }
 
     /// Counts a message that came back from its hook with nothing to go on with.
     pub fn hook_filtered(&mut self, route: RouteId) {
         let stats = &mut self.stats.routes[route.0 as usize];
-        stats.absorbed = stats.absorbed.saturating_sub(1);
+        stats.in_hooks = stats.in_hooks.saturating_sub(1);
         stats.filtered += 1;
     }
 
     /// Counts a message whose hook failed; the embedder has its original bytes and quarantines them.
     pub fn hook_failed(&mut self, route: RouteId, reason: Reason) {
         let stats = &mut self.stats.routes[route.0 as usize];
-        stats.absorbed = stats.absorbed.saturating_sub(1);
+        stats.in_hooks = stats.in_hooks.saturating_sub(1);
         stats.count_quarantined(reason);
     }
 }

@@ -1,7 +1,8 @@
 //! Ledgers: every message is counted where its fate is decided.
 //!
 //! Source: received = matched + unrouted + rejected. Route: matched + forked = passed + filtered + absorbed +
-//! quarantined + rejected, where `forked` is what `explode` in front of a hook adds: one message then waits as several. Sink:
+//! in hooks + quarantined + rejected, where `forked` is what `explode` in front of a hook adds (one message then waits as several), and
+//! what leaves a stateful step because time has come. Sink:
 //! `emitted` is the router's side of its ledger.
 
 use serde::Serialize;
@@ -41,8 +42,10 @@ pub struct RouteStats {
     pub passed: u64,
     /// Messages that the condition, or a hook, sent away.
     pub filtered: u64,
-    /// Messages that wait in a hook.
+    /// Messages that a stateful step kept to itself.
     pub absorbed: u64,
+    /// Messages that wait in a hook.
+    pub in_hooks: u64,
     /// Messages that were quarantined.
     pub quarantined: u64,
     /// Messages that a contract of mode `reject` threw away.
@@ -55,7 +58,8 @@ impl RouteStats {
     /// Whether every message is accounted for.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
-        self.matched + self.forked == self.passed + self.filtered + self.absorbed + self.quarantined + self.rejected
+        let ends = self.passed + self.filtered + self.absorbed + self.in_hooks + self.quarantined + self.rejected;
+        self.matched + self.forked == ends
     }
 
     /// Counts a quarantined message. The list of reasons grows only the first time that a reason occurs.

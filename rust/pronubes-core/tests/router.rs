@@ -90,7 +90,7 @@ fn a_hook_takes_over_and_gives_back() {
         outcomes,
         [Outcome::Hook { step: 1, payload: r#"{"go":true,"n":1}"#.into(), captures: vec!["b".into()] }]
     );
-    assert_eq!(router.stats().routes[0].absorbed, 1);
+    assert_eq!(router.stats().routes[0].in_hooks, 1);
     let mut recorder = Recorder::new(router.plan().clone());
     let message = message("a/b", b"{\"go\":true}");
     router.resume(

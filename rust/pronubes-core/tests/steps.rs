@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Outcome, routed};
+use common::{Moment, Outcome, fed, routed};
 use pronubes_core::spec::RouterSpec;
 use pronubes_core::{Plan, Router, transform};
 use serde_json::{Value, json};
@@ -49,8 +49,43 @@ fn cases(name: &str, file: &Value) -> Vec<(Value, String)> {
     values.iter().cloned().zip(lines).collect()
 }
 
+/// A case with times: `feed` has `[at_ms]`, `[at_ms, payload]` or `[at_ms, topic, payload]`, the time always passing first; `output` what
+/// left, in order, and `reasons` why the others did not.
+fn check_feed(label: &str, case: &Value, feed: &[Value], router: &mut Router) {
+    let moment = |entry: &Value| {
+        let text = |index: usize| Some(entry[index].as_str()?.to_owned());
+        let message = text(2).zip(text(1)).map(|(payload, topic)| (topic, payload));
+        (entry[0].as_i64().unwrap(), message.or_else(|| Some(("a/b".to_owned(), text(1)?))))
+    };
+    let feed: Vec<_> = feed.iter().map(moment).collect();
+    let moments: Vec<_> = feed
+        .iter()
+        .map(|(at_ms, message)| Moment {
+            at_ms: *at_ms,
+            message: message.as_ref().map(|(topic, payload)| (topic.as_str(), payload.as_str())),
+        })
+        .collect();
+    let outcomes: Vec<_> = fed(router, &moments).concat();
+    let payloads: Vec<_> = outcomes.iter().cloned().filter_map(Outcome::payload).collect();
+    assert_eq!(json!(payloads), case["output"], "{label}: {outcomes:?}");
+    let reason = |outcome: &Outcome| match outcome {
+        Outcome::Quarantined { reason, .. } => Some(reason.code()),
+        _ => None,
+    };
+    let reasons: Vec<_> = outcomes.iter().filter_map(reason).collect();
+    assert_eq!(json!(reasons), *case.get("reasons").unwrap_or(&json!([])), "{label}: {outcomes:?}");
+    if let Some(topics) = case.get("topics") {
+        let found: Vec<_> = outcomes.into_iter().filter_map(Outcome::topic).collect();
+        assert_eq!(&json!(found), topics, "{label}");
+    }
+    assert!(router.stats().is_balanced(), "{label}: {:?}", router.stats());
+}
+
 fn check(label: &str, case: &Value, spec: &RouterSpec, plan: Plan) {
     let mut router = Router::new(plan.into());
+    if let Some(feed) = case.get("feed") {
+        return check_feed(label, case, feed.as_array().unwrap(), &mut router);
+    }
     let outcomes = routed(&mut router, "a/b", case["input"].as_str().unwrap());
     assert!(router.stats().is_balanced(), "{label}");
     if let Some(reason) = case.get("reason") {
@@ -98,7 +133,19 @@ fn every_verb_has_documentation_an_example_that_runs_and_vectors() {
         let raw = format!("{{\"steps\":[{}]}}", doc.example.step);
         let case = serde_json::from_str(&raw).unwrap();
         let plan = Plan::compile(&spec_of(&case, &raw)).unwrap_or_else(|errors| panic!("{}: {errors:?}", doc.verb));
-        let outcomes = routed(&mut Router::new(plan.into()), "a/b", doc.example.input);
+        // Several lines are several messages, a second apart; then nothing comes for an hour.
+        let lines: Vec<&str> = doc.example.input.split('\n').collect();
+        let mut moments = Vec::new();
+        for (at_ms, line) in (0..).step_by(1000).zip(lines) {
+            moments.push(Moment { at_ms, message: Some(("a/b", line)) });
+        }
+        moments.push(Moment { at_ms: 3_600_000, message: None });
+        let outcomes = match &moments[..] {
+            [Moment { message: Some((topic, payload)), .. }, _] => {
+                routed(&mut Router::new(plan.into()), topic, payload)
+            }
+            moments => fed(&mut Router::new(plan.into()), moments).concat(),
+        };
         let payloads: Vec<_> = outcomes.into_iter().filter_map(Outcome::payload).collect();
         assert_eq!(payloads.join("\n"), doc.example.output, "{}", doc.verb);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pronubes_core::matcher::RouteId;
-use pronubes_core::{Emission, HookCall, Message, Meta, Outlet, Quarantined, Reason, Routed, Router};
+use pronubes_core::{Emission, HookCall, Message, Meta, Outlet, Quarantined, Reason, Routed, Router, SourceId};
 use pronubes_log::{Append, Log, Target, TooLarge};
 use pronubes_mqtt::State;
 
@@ -201,6 +201,8 @@ impl Floor {
 pub(crate) struct Wiring {
     /// Sinks by number of the plan.
     pub(crate) sinks: Vec<u16>,
+    /// Sources by number of the plan, with their delivery class.
+    pub(crate) sources: Vec<(u16, Delivery)>,
     /// Hooks by number of the plan.
     pub(crate) hooks: Vec<u16>,
     /// Delivery classes of routes that say their own.
@@ -355,6 +357,7 @@ impl Courier<'_> {
 impl Outlet for Courier<'_> {
     #[inline]
     fn emit(&mut self, emission: &Emission<'_>) {
+        self.meta.source_ns = emission.source_ns;
         let Some(slot) = self.wiring.sinks.get(usize::from(emission.sink.0)).copied() else { return };
         let Some(sink) = self.floor.sinks.get_mut(usize::from(slot)) else { return };
         let qos = emission.qos.unwrap_or(sink.qos);
@@ -402,6 +405,13 @@ impl Outlet for Courier<'_> {
     }
 
     fn filtered(&mut self, _route: RouteId) {}
+
+    fn timed(&mut self, source: SourceId, meta: Meta) {
+        let known = self.wiring.sources.get(usize::from(source.0));
+        (self.source, self.delivery) = known.copied().unwrap_or((self.source, self.delivery));
+        self.meta = meta;
+        self.logged = None;
+    }
 }
 
 /// Puts what a sink will never take into the quarantine.

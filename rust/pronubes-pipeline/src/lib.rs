@@ -38,6 +38,7 @@ mod source;
 pub mod status;
 pub mod tap;
 pub mod tape;
+pub mod timed;
 pub mod view;
 
 pub use batch::Batch;

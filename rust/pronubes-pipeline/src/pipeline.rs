@@ -52,6 +52,8 @@ pub struct Pipeline {
     pub(crate) opener: Option<Opener>,
     /// When more may come out of the logs, or positions are to be saved.
     pub(crate) replay_due_ns: Option<i64>,
+    /// Until when stateful steps wait for a sink.
+    pub(crate) states_wait_ns: i64,
     /// Whether positions have moved that no log knows of, and when they were handed over last.
     pub(crate) has_positions: bool,
     pub(crate) positions_ns: i64,
@@ -167,6 +169,7 @@ impl Pipeline {
                 self.fail(number as u32, error);
             }
         }
+        self.advance_states();
     }
 
     /// It is this late now, and nothing else has happened.
@@ -188,6 +191,7 @@ impl Pipeline {
             SinkKind::Latest(_) => None,
         });
         let logs = self.floor.logs.next_deadline().into_iter().chain(self.replay_due_ns);
+        let logs = logs.chain(self.states_due_ns());
         sources.chain(sinks).chain(logs).chain(self.has_more.then_some(self.now_ns)).min()
     }
 

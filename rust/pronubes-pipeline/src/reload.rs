@@ -85,6 +85,7 @@ pub(crate) fn add_route(sum: &mut RouteStats, stats: &RouteStats) {
     sum.passed += stats.passed;
     sum.filtered += stats.filtered;
     sum.absorbed += stats.absorbed;
+    sum.in_hooks += stats.in_hooks;
     sum.quarantined += stats.quarantined;
     sum.rejected += stats.rejected;
     for (reason, count) in &stats.reasons {
@@ -137,6 +138,7 @@ impl Pipeline {
             has_more: false,
             opener,
             replay_due_ns: None,
+            states_wait_ns: i64::MIN,
             has_positions: false,
             positions_ns: now_ns,
         };
@@ -190,6 +192,7 @@ impl Pipeline {
         for source in &mut self.sources {
             source.id = None;
         }
+        self.wiring.sources.clear();
         for (number, plan) in sources.iter().enumerate() {
             self.place_source(SourceId(number as u16), plan);
         }
@@ -299,6 +302,7 @@ impl Pipeline {
         };
         let feeds = plan.feeds.iter().filter_map(|sink| self.wiring.sinks.get(*sink).copied()).collect();
         let delivery = plan.spec.default_delivery();
+        self.wiring.sources.push((slot as u16, delivery));
         let source = &mut self.sources[slot];
         source.id = Some(id);
         source.delivery = delivery;

@@ -145,6 +145,7 @@ impl Pipeline {
             sink,
             topic: topic.as_bytes(),
             payload,
+            source_ns: meta.source_ns,
             qos: Some(meta.qos),
             retain: meta.retain,
         });

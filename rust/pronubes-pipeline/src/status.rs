@@ -13,6 +13,7 @@ use crate::queue::Policy;
 use crate::reload::{Carried, add_route, add_source};
 use crate::settle::ring;
 use crate::sink::SinkCounters;
+use crate::timed::StateStatus;
 
 /// A source: received = matched + unrouted + rejected + dropped.
 #[derive(Debug, Serialize)]
@@ -34,7 +35,7 @@ pub struct SourceStatus {
     pub is_paused: bool,
 }
 
-/// A route: matched + forked = passed + filtered + absorbed + quarantined + rejected.
+/// A route: matched + forked = passed + filtered + absorbed + in_hooks + quarantined + rejected.
 #[derive(Debug, Serialize)]
 pub struct RouteStatus {
     /// Its name.
@@ -47,8 +48,10 @@ pub struct RouteStatus {
     pub passed: u64,
     /// Messages that a condition or a hook sent away.
     pub filtered: u64,
-    /// Messages in hooks.
+    /// Messages that stateful steps kept to themselves.
     pub absorbed: u64,
+    /// Messages in hooks.
+    pub in_hooks: u64,
     /// Messages in the quarantine.
     pub quarantined: u64,
     /// Messages that a contract of mode `reject` threw away.
@@ -143,6 +146,8 @@ pub struct Totals {
     pub delivered: u64,
     /// Messages that conditions or hooks sent away.
     pub filtered: u64,
+    /// Messages that stateful steps kept to themselves.
+    pub absorbed: u64,
     /// Messages in the quarantine, whoever sent them there.
     pub quarantined: u64,
     /// Messages that no route took.
@@ -174,6 +179,8 @@ pub struct Status {
     pub connections: Vec<ConnectionStatus>,
     /// The quarantine.
     pub quarantine: QuarantineStatus,
+    /// What stateful steps remember.
+    pub states: Vec<StateStatus>,
     /// What contracts found, by name, without the offenders.
     pub contracts: Vec<ContractReport>,
     /// Messages that wait in hooks or are with Python, by walking.
@@ -219,6 +226,7 @@ impl Pipeline {
                 .map(|report| ContractReport { offenders: Vec::new(), ..report })
                 .collect(),
             routes: self.route_statuses(sum),
+            states: self.state_statuses(),
             sinks: self.sink_statuses(now_ns),
             connections: (0..self.connections.len()).filter_map(|number| self.connection_status(number)).collect(),
             quarantine: self.quarantine_status(),
@@ -409,6 +417,7 @@ fn route_status(name: Box<str>, stats: &RouteStats) -> RouteStatus {
         passed: stats.passed,
         filtered: stats.filtered,
         absorbed: stats.absorbed,
+        in_hooks: stats.in_hooks,
         quarantined: stats.quarantined,
         rejected: stats.rejected,
         reasons: stats.reasons.iter().map(|(reason, count)| (reason.code(), *count)).collect(),
@@ -426,6 +435,7 @@ impl Status {
         }
         for route in &self.routes {
             totals.filtered += route.filtered;
+            totals.absorbed += route.absorbed;
             totals.quarantined += route.quarantined;
             totals.rejected += route.rejected;
         }
@@ -444,8 +454,8 @@ impl Status {
             ledger.received == ledger.matched + ledger.unrouted + ledger.rejected + source.dropped
         });
         let routes = self.routes.iter().all(|route| {
-            let outcomes = route.passed + route.filtered + route.absorbed + route.quarantined + route.rejected;
-            route.matched + route.forked == outcomes
+            let ends = route.passed + route.filtered + route.absorbed + route.quarantined + route.rejected;
+            route.matched + route.forked == ends + route.in_hooks
         });
         let sinks = self.sinks.iter().all(|sink| {
             let counters = &sink.counters;
@@ -455,7 +465,7 @@ impl Status {
         });
         let quarantine = &self.quarantine;
         let is_quarantine = quarantine.received == quarantine.written + quarantine.evicted + quarantine.buffered;
-        let in_hooks = self.routes.iter().map(|route| route.absorbed).sum::<u64>();
+        let in_hooks = self.routes.iter().map(|route| route.in_hooks).sum::<u64>();
         sources && routes && sinks && is_quarantine && in_hooks == self.in_hooks && self.lost_holds == 0
     }
 }

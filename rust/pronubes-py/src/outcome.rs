@@ -9,7 +9,7 @@ pub struct PyOutcome {
     #[pyo3(get)]
     pub kind: &'static str,
     #[pyo3(get)]
-    pub index: usize,
+    pub index: i64,
     #[pyo3(get)]
     pub route: Option<String>,
     #[pyo3(get)]
@@ -33,7 +33,7 @@ pub struct PyOutcome {
 
 impl PyOutcome {
     /// An outcome with what every kind has.
-    pub fn new(kind: &'static str, index: usize, topic: &str, payload: &[u8]) -> Self {
+    pub fn new(kind: &'static str, index: i64, topic: &str, payload: &[u8]) -> Self {
         Self {
             kind,
             index,

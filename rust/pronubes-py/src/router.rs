@@ -32,6 +32,11 @@ struct State {
     invalid: Vec<u64>,
 }
 
+/// The index of what leaves because time has come.
+const TIMED: i64 = -1;
+/// Keys that let go at once.
+const KEYS_AT_ONCE: usize = 4_096;
+
 impl PyRouter {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic leaves scratch buffers behind, which the next message clears.
@@ -61,13 +66,28 @@ impl PyRouter {
             let source = self.source(source)?;
             let mut outcomes = Vec::with_capacity(messages.len());
             let mut state = self.lock();
-            for (index, (topic, payload)) in messages.iter().enumerate() {
+            for (index, (topic, payload)) in (0..).zip(&messages) {
                 let meta = Meta { received_ns: now_ns, ..Meta::default() };
                 let message = Message { source, topic, payload, meta };
                 state.route(&mut Collected { plan: &self.plan, index, message, outcomes: &mut outcomes });
             }
             Ok(outcomes)
         })
+    }
+
+    #[pyo3(signature = (*, now_ns))]
+    fn advance(&self, now_ns: i64) -> PyResult<Vec<PyOutcome>> {
+        guard(|| {
+            let mut outcomes = Vec::new();
+            let message = Message { source: SourceId(0), topic: "", payload: b"", meta: Meta::default() };
+            let mut collected = Collected { plan: &self.plan, index: TIMED, message, outcomes: &mut outcomes };
+            while self.lock().router.advance(now_ns, KEYS_AT_ONCE, &mut collected) {}
+            Ok(outcomes)
+        })
+    }
+
+    fn next_deadline(&self) -> PyResult<Option<i64>> {
+        guard(|| Ok(self.lock().router.next_deadline()))
     }
 
     #[pyo3(signature = (source, topic, payload, *, now_ns))]
@@ -125,7 +145,7 @@ impl State {
             let reasons: Map<String, Value> =
                 ledger.reasons.iter().map(|(reason, count)| (reason.code().to_owned(), (*count).into())).collect();
             json!({"name": plan.route_name(id), "matched": ledger.matched, "forked": ledger.forked,
-                "passed": ledger.passed, "filtered": ledger.filtered, "absorbed": ledger.absorbed,
+                "passed": ledger.passed, "filtered": ledger.filtered, "absorbed": ledger.absorbed, "in_hooks": ledger.in_hooks,
                 "quarantined": ledger.quarantined, "rejected": ledger.rejected, "reasons": reasons})
         });
         let sinks =
@@ -138,6 +158,10 @@ impl State {
             "routes": routes.collect::<Vec<_>>(),
             "sinks": sinks.collect::<Vec<_>>(),
             "contracts": reports(plan, stats),
+            "states": self.router.states().map(|state| json!({
+                "route": plan.route_name(state.route), "step": state.identity, "keys": state.keys,
+                "max_keys": state.max_keys, "bytes": state.bytes, "refused": state.refused,
+            })).collect::<Vec<_>>(),
             "topics": {"known": topics.len(), "untracked": topics.untracked(), "bytes": topics.memory_bytes()},
             "stages": {"pass": pass, "edit": edit, "general": general},
         })
@@ -152,7 +176,7 @@ fn to_bytes<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyBytes>
 /// Collects the outcomes of one message.
 struct Collected<'a> {
     plan: &'a Plan,
-    index: usize,
+    index: i64,
     message: Message<'a>,
     outcomes: &'a mut Vec<PyOutcome>,
 }
@@ -199,12 +223,13 @@ impl Outlet for Collected<'_> {
     }
 
     fn quarantine(&mut self, fault: &Quarantined<'_>) {
+        let Message { topic, payload, .. } = fault.message;
         self.outcomes.push(PyOutcome {
             route: Some(self.route_name(fault.route)),
             step: fault.step,
             reason: Some(fault.reason.code()),
             detail: (!fault.detail.is_empty()).then(|| fault.detail.to_owned()),
-            ..self.outcome("quarantined")
+            ..PyOutcome::new("quarantined", self.index, topic, payload)
         });
     }
 
@@ -215,6 +240,10 @@ impl Outlet for Collected<'_> {
             detail: (!fault.detail.is_empty()).then(|| fault.detail.to_owned()),
             ..self.outcome("rejected")
         });
+    }
+
+    fn absorbed(&mut self, route: RouteId) {
+        self.outcomes.push(PyOutcome { route: Some(self.route_name(route)), ..self.outcome("absorbed") });
     }
 
     fn filtered(&mut self, route: RouteId) {

@@ -62,7 +62,7 @@ def test_backlogs_drops_and_losses_stand_in_their_columns(status: dict[str, Any]
 
 def test_every_term_of_a_routes_ledger_is_shown_and_they_add_up(status: dict[str, Any]) -> None:
     row = tables(status)["routes"]["all"]
-    terms = {name: int(row[name].replace(",", "")) for name in ("matched", "passed", "filtered", "absorbed", "quarantined", "rejected")}
+    terms = {name: int(row[name].replace(",", "")) for name in ("matched", "passed", "filtered", "absorbed", "in_hooks", "quarantined", "rejected")}
     assert terms == {name: RECORDED["routes"][0][name] for name in terms}
     assert terms.pop("matched") == sum(terms.values())
 

@@ -68,7 +68,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The text of a text cell; payloads that were not checked to be UTF-8 are refused.
-    pub(super) fn str(&self, cell: Cell) -> Result<&str, Reason> {
+    pub(crate) fn str(&self, cell: Cell) -> Result<&str, Reason> {
         std::str::from_utf8(self.bytes(cell)).map_err(|_| Reason::InvalidUtf8)
     }
 }

@@ -34,6 +34,7 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
     }
     check_named_contracts(spec, &contracts, &mut errors);
     let (groups, source_groups) = group_sources(spec, &routes, namespace.as_ref(), &mut errors);
+    let states = std::mem::take(&mut scans.states).into();
     let scans: Result<Vec<ScanPlan>, _> = scans.builders.into_iter().map(ScanPlan::new).collect();
     if let Err(error) = &scans {
         errors.push(&["routes".into()], SpecError::new(error.to_string()));
@@ -47,6 +48,7 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
             groups: groups.into(),
             source_groups: source_groups.into(),
             scans: scans.into(),
+            states,
             literals,
             named_contracts: named_contracts(spec, &contracts),
             contracts: contracts.all.into(),
@@ -137,11 +139,12 @@ fn compile_routes(
     let mut routes = Vec::with_capacity(spec.routes.len());
     for (index, route) in spec.routes.iter().enumerate() {
         let mut route_errors = Errors::default();
+        let id = RouteId(u32::try_from(index).unwrap_or(u32::MAX));
         if let Some(first) = names.insert(route.name.as_str(), index) {
             let message = format!("A route of this name stands at `routes/{first}` already.");
             route_errors.push(&["name".into()], SpecError::new(message).expected(&route.name, "a name of its own"));
         }
-        let mut compiler = RouteCompiler { spec, contracts, shared: &mut shared, scans, errors: &mut route_errors };
+        let mut compiler = RouteCompiler { spec, contracts, shared: &mut shared, scans, errors: &mut route_errors, id };
         routes.extend(compiler.compile(route));
         errors.take(route_errors, &["routes".into(), index.into()]);
     }

@@ -12,7 +12,7 @@ mod tree;
 pub(crate) use edit::EditState;
 pub(crate) use failure::{About, Failure};
 pub(crate) use general::TreeState;
-pub(crate) use stage::{End, Judged, ScanId, ScanPlan, Stage, StageKind};
+pub(crate) use stage::{End, Judged, ScanId, ScanPlan, Stage, StageKind, StateId, StatePlan};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -46,6 +46,8 @@ pub struct Plan {
     /// The group of each source.
     pub(crate) source_groups: Box<[u16]>,
     pub(crate) scans: Box<[ScanPlan]>,
+    /// The stateful steps of all routes.
+    pub(crate) states: Box<[StatePlan]>,
     pub(crate) literals: Literals,
     pub(crate) contracts: Box<[Contract]>,
     pub(crate) named_contracts: NamedContracts,
@@ -242,6 +244,10 @@ impl Plan {
 
     pub(crate) fn route(&self, route: RouteId) -> &Route {
         &self.routes[route.0 as usize]
+    }
+
+    pub(crate) fn state(&self, state: StateId) -> &StatePlan {
+        &self.states[state.0 as usize]
     }
 
     pub(crate) fn scan_plan(&self, scan: ScanId) -> &ScanPlan {

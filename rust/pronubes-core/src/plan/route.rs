@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use super::choice::choose;
 use super::compile::{Contracts, Errors, unknown};
-use super::stage::{End, Judged, ScanId, Stage, StageKind, Step};
+use super::stage::{End, Judged, ScanId, Stage, StageKind, StateId, StatePlan, Step};
 use super::{Route, Slots, Target, TargetName};
 use crate::contract::{ContractSpec, Declared};
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::Expr;
+use crate::matcher::RouteId;
 use crate::payload::{FieldPath, PathSetBuilder, SlotId};
 use crate::spec::{IllegalNames, RouteSpec, RouterSpec, StepSpec, TargetSpec};
+use crate::state::{Settings, Step as StatefulStep, is_stateful};
 use crate::template::{Template, TemplateOptions};
 use crate::topic::{RouteFilter, intersects};
 use crate::transform::{Compiled, Op, Shared, StepContext, VERBS, Verb};
@@ -28,6 +30,7 @@ pub(super) struct Scans {
     /// Whether all steps are to run on the general path.
     pub(super) is_general: bool,
     pub(super) shared: Vec<(usize, RouteFilter)>,
+    pub(super) states: Vec<StatePlan>,
     /// Stages by all that they depend on.
     pub(super) known: HashMap<String, Stages>,
 }
@@ -73,6 +76,7 @@ pub(super) struct RouteCompiler<'a, 's> {
     pub(super) shared: &'a mut Shared<'s>,
     pub(super) scans: &'a mut Scans,
     pub(super) errors: &'a mut Errors,
+    pub(super) id: RouteId,
 }
 
 /// A stage that is being made.
@@ -106,7 +110,7 @@ impl RouteCompiler<'_, '_> {
         let (templates, targets) = self.compile_targets(route, filter.as_ref(), explodes);
         let captures = filter.as_ref().map_or(&[][..], RouteFilter::captures);
         let Stages { stages, template_slots } = self.stages(route, filter.as_ref(), captures, &templates);
-        let is_hooked = stages.iter().any(|stage| matches!(stage.end, End::Hook { .. }));
+        let is_hooked = stages.iter().any(|stage| matches!(stage.end, End::Hook { .. } | End::State { .. }));
         let is_rendered = targets.iter().any(|target| matches!(target.name, TargetName::Rendered(_)));
         let reads_captures = stages.iter().any(|stage| stage.gate.is_some() || !stage.steps.is_empty());
         let ends = stages.iter().any(|stage| matches!(&stage.end, End::Explode { condition: Some(_), .. }));
@@ -156,7 +160,7 @@ impl RouteCompiler<'_, '_> {
         if let Some(known) = self.scans.known.get(&key) {
             return known.clone();
         }
-        let before = self.errors.count();
+        let (before, states_before) = (self.errors.count(), self.scans.states.len());
         let (stages, template_slots) = if route.vars.0.is_empty() {
             self.compile_stages(route, filter, captures, templates)
         } else {
@@ -170,11 +174,13 @@ impl RouteCompiler<'_, '_> {
                 shared: &mut shared,
                 scans: self.scans,
                 errors: self.errors,
+                id: self.id,
             };
             compiler.compile_stages(route, filter, captures, templates)
         };
         let stages = Stages { stages: stages.into(), template_slots: template_slots.into() };
-        if self.errors.count() == before {
+        // What a route remembers is its own.
+        if self.errors.count() == before && self.scans.states.len() == states_before {
             self.scans.known.insert(key, stages.clone());
         }
         stages
@@ -200,7 +206,9 @@ impl RouteCompiler<'_, '_> {
             let path: [PathPart; 2] = ["steps".into(), index.into()];
             let Some((verb, arguments)) = self.verb(step, &path) else { continue };
             let number = u16::try_from(index).unwrap_or(u16::MAX);
-            let reads_anew = verb.doc.verb == "explode" || (verb.doc.verb == "python" && step.condition.is_some());
+            let is_end_with_condition =
+                step.condition.is_some() && (verb.doc.verb == "python" || is_stateful(verb.doc));
+            let reads_anew = verb.doc.verb == "explode" || is_end_with_condition;
             if reads_anew && !draft.steps.is_empty() {
                 stages.push(self.cut(&mut draft, End::Continue));
             }
@@ -229,6 +237,13 @@ impl RouteCompiler<'_, '_> {
                 Some(Compiled::Hook(hook)) => {
                     declared.forget();
                     stages.push(self.cut(&mut draft, End::Hook { number, condition, hook }));
+                }
+                Some(Compiled::State(settings, step)) => {
+                    if step.reshapes() {
+                        declared.forget();
+                    }
+                    let state = self.remember(route, stages.len(), (verb.doc.verb, arguments), settings, step);
+                    stages.push(self.cut(&mut draft, End::State { number, condition, state }));
                 }
             }
         }
@@ -303,7 +318,29 @@ impl RouteCompiler<'_, '_> {
     /// Ends a stage and leaves the draft of the next one behind.
     fn cut(&mut self, draft: &mut Draft, end: End) -> Stage {
         let done = std::mem::replace(draft, Draft::new(self.scans.own()));
-        self.finish(done, end, &[])
+        let reads = match &end {
+            End::State { state, .. } => self.scans.states[state.0 as usize].slots(),
+            _ => Vec::new(),
+        };
+        self.finish(done, end, &reads)
+    }
+
+    /// Notes a stateful step.
+    fn remember(
+        &mut self,
+        route: &RouteSpec,
+        stage: usize,
+        (verb, arguments): (&str, &serde_json::value::RawValue),
+        settings: Settings,
+        step: Arc<dyn StatefulStep>,
+    ) -> StateId {
+        let states = &mut self.scans.states;
+        let text = format!("{} {verb} {arguments}", route.name);
+        let is_same = |other: &&StatePlan| other.identity.starts_with(&*text);
+        let number = states.iter().filter(|other| other.route == self.id).filter(is_same).count();
+        let identity = if number == 0 { text } else { format!("{text} {number}") };
+        states.push(StatePlan { route: self.id, stage, identity: identity.into(), settings, step });
+        StateId(u32::try_from(states.len() - 1).unwrap_or(u32::MAX))
     }
 
     /// The contracts that what leaves is judged by: the route's own, or all that names of its sources have.
@@ -348,6 +385,7 @@ impl RouteCompiler<'_, '_> {
         let end_reads = match &end {
             End::Explode { .. } => true,
             End::Hook { condition, .. } => condition.as_ref().is_some_and(reads_payload),
+            End::State { condition, .. } => condition.as_ref().is_some_and(reads_payload) || !late_reads.is_empty(),
             End::Finish | End::Continue => !late_reads.is_empty(),
         };
         let needs_json =

@@ -3,11 +3,15 @@
 //! A stage reads one payload with one scan, does its steps and hands one payload on. What follows is another stage that
 //! reads that payload anew; so every stage is of one simple kind, and a hook may give back any bytes.
 
+use std::sync::Arc;
+
 use super::edit::Standing;
 use crate::HookId;
 use crate::contract::Binding;
 use crate::expr::Expr;
+use crate::matcher::RouteId;
 use crate::payload::{FieldPath, PathSet, PathSetBuilder, SlotId, TooManyPaths, text};
+use crate::state::{Settings, Step as StatefulStep};
 use crate::transform::{Explode, Op};
 
 /// A part of a route.
@@ -40,6 +44,31 @@ pub(crate) struct Judged {
 /// A scan of the plan; the first stages of routes that can meet share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ScanId(pub(crate) u32);
+
+/// A stateful step of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StateId(pub(crate) u32);
+
+/// A stateful step, which belongs to one route alone.
+#[derive(Debug)]
+pub(crate) struct StatePlan {
+    pub(crate) route: RouteId,
+    /// Its stage, which it ends.
+    pub(crate) stage: usize,
+    /// What it says, and where: who says the same takes over what it remembers.
+    pub(crate) identity: Box<str>,
+    pub(crate) settings: Settings,
+    pub(crate) step: Arc<dyn StatefulStep>,
+}
+
+impl StatePlan {
+    /// The slots that it reads.
+    pub(crate) fn slots(&self) -> Vec<SlotId> {
+        let mut slots = self.step.slots();
+        slots.extend(self.settings.time.as_ref().map(|field| field.slot));
+        slots
+    }
+}
 
 /// How the steps of a stage are run.
 #[derive(Debug)]
@@ -82,6 +111,8 @@ pub(crate) enum End {
     Continue,
     /// The next stage, once per member. The stage has no steps.
     Explode { number: u16, condition: Option<Expr>, explode: Explode },
+    /// A step that remembers, then the next stage, for what it lets go. The stage has no steps if there is a condition.
+    State { number: u16, condition: Option<Expr>, state: StateId },
     /// Python, then the next stage. With a condition, the stage has no steps.
     Hook { number: u16, condition: Option<Expr>, hook: HookId },
 }

@@ -77,7 +77,7 @@ impl Router {
             payload: text_of(message.payload),
             ..Explanation::default()
         };
-        let work::Work { hits, blob, routes: work } = work;
+        let work::Work { hits, blob, routes: work, .. } = work;
         let (_, group) = plan.group_of(message.source);
         let namer = &mut Namer { plan, source: message.source, catalog: None };
         if let Err(reason) = pack(plan, group, message.topic, namer, hits, blob) {
@@ -149,6 +149,7 @@ fn finish(seen: &mut RouteSeen, route: &Route, quarantined: Option<QuarantineSee
         (None, Some(condition)) if condition.holds == Some(false) => "filtered",
         _ if matches!(flow, Flow::Rejected(_)) => "rejected",
         _ if seen.hook.is_some() => "hook",
+        _ if seen.absorbed_at.is_some() && seen.emitted.is_empty() => "absorbed",
         _ => "passed",
     };
     if let Some(quarantine) = &quarantined
@@ -191,6 +192,10 @@ impl Trace for Observer<'_> {
         } else {
             self.seen.not_shown += 1;
         }
+    }
+
+    fn absorbed(&mut self, number: u16) {
+        self.seen.absorbed_at = Some(number);
     }
 
     fn member(&mut self, key: &str, payload: &[u8]) {

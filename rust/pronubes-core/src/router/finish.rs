@@ -42,6 +42,7 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
                 sink: target.sink,
                 topic,
                 payload,
+                source_ns: self.source_ns,
                 qos: target.qos,
                 retain: target.retain,
             });

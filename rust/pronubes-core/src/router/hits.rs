@@ -78,7 +78,7 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
     (outlet, trace): (&mut O, &mut T),
 ) -> Flow {
     let route = plan.route(hit.route);
-    let RouteWork { captures, levels, names, detail, catalog, gate } = work;
+    let RouteWork { captures, levels, names, detail, catalog, gate, stores } = work;
     if route.needs_captures {
         hit.captures(captures);
     }
@@ -105,13 +105,15 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
         contracts: &mut stats.contracts,
         contract: hit.contract,
         tally: Tally::default(),
+        stores,
+        source_ns: message.meta.source_ns,
         outlet,
         trace,
     };
     let result = run.stage(start.stage, levels, start.payload, start.key);
     let tally = run.tally;
     let stats = &mut stats.routes[hit.route.0 as usize];
-    stats.absorbed += tally.hooks;
+    stats.in_hooks += tally.hooks;
     match result {
         Ok(Flow::Filtered) => {
             stats.filtered += 1;
@@ -123,6 +125,10 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
             return Flow::Rejected(reason);
         }
         Ok(Flow::Taken) if tally.hooks > 0 && tally.finished == 0 => stats.forked += tally.hooks - 1,
+        Ok(Flow::Taken) if tally.finished == 0 && tally.absorbed > 0 => {
+            stats.absorbed += 1;
+            outlet.absorbed(hit.route);
+        }
         Ok(Flow::Taken) => {
             stats.passed += 1;
             stats.forked += tally.hooks;

@@ -5,6 +5,7 @@ use std::slice;
 use super::explode::Whole;
 use super::gate::{Fate, GateWork};
 use super::resolve::PackedNames;
+use super::states::Slot;
 use super::trace::Trace;
 use super::work::{Level, Names, key_cell};
 use crate::catalog::Catalog;
@@ -14,7 +15,7 @@ use crate::matcher::RouteId;
 use crate::outcome::{HookCall, Outlet, ResumePoint};
 use crate::payload::{Cell, PathSet, Scan, Span, scan};
 use crate::plan::{About, End, Failure, Plan, Route, ScanId, StageKind};
-use crate::{HookId, Message, Reason};
+use crate::{HookId, Message, Meta, Reason};
 
 /// A message on its way through a route.
 pub(super) struct Run<'p, 'a, O, T> {
@@ -37,6 +38,10 @@ pub(super) struct Run<'p, 'a, O, T> {
     /// Which of the contracts of the last stage is judged.
     pub(super) contract: usize,
     pub(super) tally: Tally,
+    /// What steps remember, by [`StateId`](crate::plan::StateId).
+    pub(super) stores: &'a mut [Slot],
+    /// When what leaves was true at the source.
+    pub(super) source_ns: Option<i64>,
     pub(super) outlet: &'a mut O,
     pub(super) trace: &'a mut T,
 }
@@ -45,6 +50,8 @@ pub(super) struct Run<'p, 'a, O, T> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
     pub(super) finished: u64,
+    /// How often a step kept the message to itself.
+    pub(super) absorbed: u64,
     pub(super) hooks: u64,
 }
 
@@ -148,6 +155,11 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
                         level.tree.refresh_slot(*slot, plan, &inputs);
                     }
                 }
+                if let End::State { state, .. } = &stage.end {
+                    for slot in self.plan.state(*state).slots() {
+                        level.tree.refresh_slot(slot, plan, &inputs);
+                    }
+                }
                 (&level.tree.cells, level.out.as_slice())
             }
         };
@@ -176,6 +188,20 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
                 }
                 self.hook(*hook, *number, index + 1, output, key);
                 Ok(Flow::Taken)
+            }
+            End::State { number, condition, state } => {
+                if let Some(condition) = condition {
+                    let holds = condition.eval_bool(&mut inputs.scope(cells, &mut level.text));
+                    let failed = |reason| Failure::step(*number, reason, About::Expression(condition.text()));
+                    if !holds.map_err(failed)? {
+                        self.trace.step(*number, false, output);
+                        return self.stage(index + 1, deeper, output, key);
+                    }
+                }
+                let scope = inputs.scope(cells, &mut level.text);
+                level.emissions.clear();
+                let took = self.keep(*state, *number, output, scope, key, &mut level.emissions)?;
+                self.go_on(took, *number, output, &level.emissions, (index + 1, deeper), key)
             }
             End::Explode { number, condition, explode } => {
                 if let Some(condition) = condition {
@@ -248,7 +274,7 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
             original: self.message.payload,
             captures: self.captures,
             key,
-            meta: self.message.meta,
+            meta: Meta { source_ns: self.source_ns, ..self.message.meta },
         });
     }
 }

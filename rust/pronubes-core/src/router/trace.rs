@@ -16,6 +16,9 @@ pub(super) trait Trace {
     /// A step with the payload behind it, and whether its condition held.
     fn step(&mut self, number: u16, held: bool, payload: &[u8]);
 
+    /// A stateful step kept the message to itself.
+    fn absorbed(&mut self, number: u16);
+
     /// The steps that follow are about one member of an exploded payload.
     fn member(&mut self, key: &str, payload: &[u8]);
 
@@ -41,6 +44,9 @@ impl Trace for Unwatched {
 
     #[inline]
     fn step(&mut self, _: u16, _: bool, _: &[u8]) {}
+
+    #[inline]
+    fn absorbed(&mut self, _: u16) {}
 
     #[inline]
     fn member(&mut self, _: &str, _: &[u8]) {}

@@ -1,10 +1,12 @@
 //! The memory that handling messages needs, used again from message to message.
 
 use super::gate::GateWork;
+use super::states::Slot;
 use crate::catalog::{Catalog, CatalogSlot};
 use crate::matcher::Hits;
 use crate::payload::{Cell, Scan, Span, TextArena};
 use crate::plan::{EditState, ScanId, TreeState};
+use crate::state::Emissions;
 
 /// All of it.
 #[derive(Debug, Default)]
@@ -13,6 +15,8 @@ pub(super) struct Work {
     pub(super) hits: Hits,
     pub(super) blob: Vec<u8>,
     pub(super) routes: RouteWork,
+    /// What leaves because time has come.
+    pub(super) emissions: Emissions,
 }
 
 /// What running routes needs.
@@ -26,6 +30,8 @@ pub(super) struct RouteWork {
     /// What leaves under which name, where the plan wants it kept.
     pub(super) catalog: Option<Box<Catalog>>,
     pub(super) gate: GateWork,
+    /// What steps remember, by [`StateId`](crate::plan::StateId).
+    pub(super) stores: Vec<Slot>,
 }
 
 /// What one stage works on.
@@ -44,6 +50,8 @@ pub(super) struct Level {
     /// A payload that a contract has marked before the steps.
     pub(super) marked: Vec<u8>,
     pub(super) exploded: Exploded,
+    /// What a stateful step lets go.
+    pub(super) emissions: Emissions,
 }
 
 /// One member of a payload that is taken apart.

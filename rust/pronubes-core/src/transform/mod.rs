@@ -8,6 +8,7 @@ mod cast;
 mod clamp;
 mod compute;
 mod context;
+mod deadband;
 mod doc;
 mod drop;
 mod explode;
@@ -15,12 +16,15 @@ mod flatten;
 mod keep;
 mod map;
 mod nest;
+mod on_change;
 mod page;
 mod python;
+mod rate;
 mod rename;
 mod round;
 mod scale;
 mod set;
+mod throttle;
 pub(crate) mod time;
 mod timestamp;
 mod value;
@@ -30,13 +34,17 @@ pub use doc::{Argument, Example, StepDoc};
 pub(crate) use explode::Explode;
 pub(crate) use map::bits_of;
 pub use page::page;
-pub(crate) use value::ValueOp;
+pub(crate) use timestamp::read_unix;
+pub(crate) use value::{ValueOp, double_in, to_double};
+
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
 use crate::HookId;
 use crate::expr::Expr;
 use crate::payload::{Cell, FieldPath, SlotId};
+use crate::state::{Settings, Step};
 
 /// A field that a step touches: where it is, and the slot of its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +85,8 @@ pub(crate) enum Compiled {
     Explode(Explode),
     /// Python goes on.
     Hook(HookId),
+    /// It remembers.
+    State(Settings, Arc<dyn Step>),
 }
 
 /// Compiles the arguments of a step; none when there are errors, which are in the context then.
@@ -104,6 +114,10 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { doc: &flatten::DOC, compile: flatten::compile },
     Verb { doc: &nest::DOC, compile: nest::compile },
     Verb { doc: &explode::DOC, compile: explode::compile },
+    Verb { doc: &on_change::DOC, compile: on_change::compile },
+    Verb { doc: &deadband::DOC, compile: deadband::compile },
+    Verb { doc: &throttle::DOC, compile: throttle::compile },
+    Verb { doc: &rate::DOC, compile: rate::compile },
     Verb { doc: &python::DOC, compile: python::compile },
 ];
 

@@ -107,7 +107,7 @@ impl Timestamp {
 }
 
 /// A number of units since 1970 in nanoseconds, exactly where it is written in the payload.
-fn read_unix(cell: Cell, unit: i128, scope: &mut Scope<'_>) -> Result<i128, Reason> {
+pub(crate) fn read_unix(cell: Cell, unit: i128, scope: &mut Scope<'_>) -> Result<i128, Reason> {
     if is_text(cell) {
         let text = text_in(cell, scope)?;
         return decimal(text.as_bytes(), unit).ok_or(Reason::InvalidTimestamp);

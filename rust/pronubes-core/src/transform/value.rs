@@ -48,7 +48,7 @@ pub(super) fn number_in(cell: Cell, payload: &[u8]) -> Result<Cell, Reason> {
 
 /// The number in a cell as a double.
 #[inline]
-pub(super) fn double_in(cell: Cell, payload: &[u8]) -> Result<f64, Reason> {
+pub(crate) fn double_in(cell: Cell, payload: &[u8]) -> Result<f64, Reason> {
     match cell {
         Cell::Raw(raw) => number::read_f64(payload, raw),
         Cell::Double(value) => Ok(value),
@@ -59,7 +59,7 @@ pub(super) fn double_in(cell: Cell, payload: &[u8]) -> Result<f64, Reason> {
 /// A number cell as a double, rounded to the nearest.
 #[inline]
 #[expect(clippy::cast_precision_loss, reason = "promotion to double rounds to the nearest")]
-pub(super) const fn to_double(number: Cell) -> f64 {
+pub(crate) const fn to_double(number: Cell) -> f64 {
     match number {
         Cell::Int(value) => value as f64,
         Cell::UInt(value) => value as f64,

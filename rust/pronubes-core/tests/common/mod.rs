@@ -97,6 +97,28 @@ pub fn message<'a>(topic: &'a str, payload: &'a [u8]) -> Message<'a> {
     Message { source: SourceId(0), topic, payload, meta }
 }
 
+/// A message of a time, or the time alone.
+pub struct Moment<'a> {
+    pub at_ms: i64,
+    pub message: Option<(&'a str, &'a str)>,
+}
+
+/// Feeds messages and the time to a router; what left at each moment. Times are received, and no source says another.
+pub fn fed(router: &mut Router, moments: &[Moment<'_>]) -> Vec<Vec<Outcome>> {
+    let feed = |moment: &Moment<'_>| {
+        let mut recorder = Recorder::new(router.plan().clone());
+        let received_ns = 1_732_270_000_000_000_000 + moment.at_ms * 1_000_000;
+        while router.advance(received_ns, 2, &mut recorder) {}
+        if let Some((topic, payload)) = moment.message {
+            let meta = Meta { received_ns, ..Meta::default() };
+            let message = Message { source: SourceId(0), topic, payload: payload.as_bytes(), meta };
+            router.route(&message, &mut recorder);
+        }
+        recorder.outcomes
+    };
+    moments.iter().map(feed).collect()
+}
+
 pub fn routed(router: &mut Router, topic: &str, payload: &str) -> Vec<Outcome> {
     let mut recorder = Recorder::new(router.plan().clone());
     router.route(&message(topic, payload.as_bytes()), &mut recorder);

@@ -42,7 +42,7 @@ fn a_rejected_message_is_acknowledged_and_has_its_term_in_the_ledgers() {
     let seen: Vec<String> = world.broker("uns").seen.iter().map(|seen| seen.payload.clone()).collect();
     let status = world.status();
     let route = &status["routes"][0];
-    let terms = ["matched", "passed", "filtered", "absorbed", "quarantined", "rejected"].map(|term| &route[term]);
+    let terms = ["matched", "passed", "filtered", "in_hooks", "quarantined", "rejected"].map(|term| &route[term]);
     assert_eq!(seen, [r#"{"value":1}"#, r#"{"value":2}"#]);
     assert_eq!(world.broker("in").acknowledged, [r#"{"value":1}"#, r#"{"value":41}"#, r#"{"value":2}"#]);
     assert_eq!(terms, [3, 2, 0, 0, 0, 1]);
