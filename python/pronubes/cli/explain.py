@@ -27,7 +27,15 @@ examples:
   pronubes explain raw/filling/l1/plc1/temp/t1 '{"value": 20.5, "quality": "GOOD"}'
   mosquitto_sub -C 1 -t raw/x | pronubes explain raw/x -
 """
-_FATES = {"passed": "green", "filtered": "yellow", "absorbed": "yellow", "hook": "cyan", "quarantined": "red", "rejected": "red", "skipped": "bright_black"}
+_FATES = {
+    "passed": "green",
+    "filtered": "yellow",
+    "absorbed": "yellow",
+    "hook": "cyan",
+    "quarantined": "red",
+    "rejected": "red",
+    "skipped": "bright_black",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
