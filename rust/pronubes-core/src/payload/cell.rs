@@ -2,6 +2,7 @@
 //!
 //! A payload is scanned once; each path that a condition, a step or a template names has a slot, and the scan fills that
 //! slot's cell. Steps then read and write cells instead of a document tree, so that nothing is allocated per message.
+//! What does not fit into a cell (texts that were made, lists) stands in the message's [`TextArena`](super::TextArena).
 
 /// A range of bytes; of what, the owner of the span says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -112,7 +113,7 @@ pub enum Cell {
     UInt(u64),
     /// A finite number.
     Double(f64),
-    /// Decoded text in the message's [`TextArena`].
+    /// Decoded text in the message's [`TextArena`](super::TextArena).
     Text(Span),
     /// A part of the message's topic.
     Topic(Span),
@@ -120,53 +121,8 @@ pub enum Cell {
     Literal(LiteralId),
     /// An object or array that a step built; only the general path has these.
     Composite,
-}
-
-/// Text made while one message is handled: decoded escapes, results of expressions. Cleared and reused per message.
-#[derive(Clone, Debug, Default)]
-pub struct TextArena {
-    text: String,
-}
-
-impl TextArena {
-    /// Forgets all text, keeps the memory.
-    pub fn clear(&mut self) {
-        self.text.clear();
-    }
-
-    /// Where the next text will start; give it to [`TextArena::since`] after pushing.
-    #[must_use]
-    pub fn mark(&self) -> usize {
-        self.text.len()
-    }
-
-    /// Appends to the text.
-    pub fn push_str(&mut self, text: &str) {
-        self.text.push_str(text);
-    }
-
-    /// Appends one character.
-    pub fn push(&mut self, character: char) {
-        self.text.push(character);
-    }
-
-    /// Appends a copy of text that is in the arena already.
-    pub fn push_again(&mut self, span: Span) {
-        let (start, end) = (span.start as usize, span.end as usize);
-        if self.text.get(start..end).is_some() {
-            self.text.extend_from_within(start..end);
-        }
-    }
-
-    /// What was pushed since `mark`. Text beyond 4 GiB cannot occur: documents are bounded long before.
-    #[must_use]
-    pub fn since(&self, mark: usize) -> Span {
-        Span { start: u32::try_from(mark).unwrap_or(u32::MAX), end: u32::try_from(self.text.len()).unwrap_or(u32::MAX) }
-    }
-
-    /// The text of a span.
-    #[must_use]
-    pub fn get(&self, span: Span) -> &str {
-        span.of_str(&self.text)
-    }
+    /// A list that an expression made: its elements in the message's [`TextArena`](super::TextArena).
+    List(Span),
+    /// An object that an expression made: keys and values by turns in the message's [`TextArena`](super::TextArena).
+    Map(Span),
 }

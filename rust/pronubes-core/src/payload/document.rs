@@ -14,7 +14,8 @@ mod read;
 
 use std::borrow::Cow;
 
-use super::cell::{Cell, Raw, Span, TextArena};
+use super::arena::TextArena;
+use super::cell::{Cell, Raw, Span};
 use super::json::Scan;
 use super::path::{FieldPath, array_index};
 use super::path_set::PathSet;

@@ -25,25 +25,41 @@ impl Inside {
 }
 
 /// The members of the object or array `container` of a scanned payload, in their order.
-pub fn members(payload: &[u8], container: Raw) -> impl Iterator<Item = Inside> {
+#[must_use]
+pub fn members(payload: &[u8], container: Raw) -> Members<'_> {
     let is_object = container.kind == Kind::Object;
-    let mut at = container.start as usize + 1;
-    std::iter::from_fn(move || {
-        at = skip_to(payload, at, |byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b','));
-        if at + 1 >= container.end as usize {
+    Members { payload, at: container.start as usize + 1, end: container.end as usize, is_object }
+}
+
+/// See [`members`].
+#[derive(Clone, Debug)]
+pub struct Members<'a> {
+    payload: &'a [u8],
+    at: usize,
+    end: usize,
+    is_object: bool,
+}
+
+impl Iterator for Members<'_> {
+    type Item = Inside;
+
+    #[inline]
+    fn next(&mut self) -> Option<Inside> {
+        self.at = skip_to(self.payload, self.at, |byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b','));
+        if self.at + 1 >= self.end {
             return None;
         }
         let mut key = None;
-        if is_object {
-            let end = string_end(payload, at);
-            key = Some(span(at + 1, end - 1));
-            at = skip_to(payload, end, |byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b':'));
+        if self.is_object {
+            let end = string_end(self.payload, self.at);
+            key = Some(span(self.at + 1, end - 1));
+            self.at = skip_to(self.payload, end, |byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b':'));
         }
-        let (end, kind) = value_end(payload, at)?;
-        let Span { start, end: raw_end } = span(at, end);
-        at = end;
+        let (end, kind) = value_end(self.payload, self.at)?;
+        let Span { start, end: raw_end } = span(self.at, end);
+        self.at = end;
         Some(Inside { key, value: Raw { start, end: raw_end, kind } })
-    })
+    }
 }
 
 fn skip_to(payload: &[u8], from: usize, is_wanted: impl Fn(u8) -> bool) -> usize {

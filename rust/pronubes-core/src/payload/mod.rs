@@ -1,5 +1,6 @@
 //! Payloads: how the bytes are read and written.
 
+mod arena;
 pub mod cell;
 pub mod document;
 pub mod json;
@@ -14,12 +15,13 @@ mod swar;
 pub mod text;
 pub mod write;
 
-pub use cell::{Cell, Kind, LiteralId, Raw, SlotId, Span, TextArena};
+pub use arena::{MAX_LOCALS, Mark, TextArena};
+pub use cell::{Cell, Kind, LiteralId, Raw, SlotId, Span};
 pub use document::{Document, NodeId, Taken, Value};
 pub use json::{Field, Scan, scan};
 pub use limits::{Fault, Limits};
 pub use literals::{Literal, Literals};
-pub use members::{Inside, members};
+pub use members::{Inside, Members, members};
 pub use path::{FieldPath, PathError, PathErrorKind};
 pub use path_set::{PathSet, PathSetBuilder, TooManyPaths};
 pub use write::ObjectWriter;

@@ -5,7 +5,8 @@
 
 use std::cmp::Ordering;
 
-use super::cell::{Kind, Raw, Span, TextArena};
+use super::arena::TextArena;
+use super::cell::{Kind, Raw, Span};
 use super::swar;
 
 /// The bytes between the quotes of a string in a payload, as written; empty for other values.
