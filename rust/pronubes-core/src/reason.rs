@@ -59,6 +59,7 @@ reasons! {
     FieldExists "field_exists" "A step would write a field that exists already." "Choose another name, or drop the old field first.";
     Late "late" "The time of the message is not later than that of the newest before it, and the step says `late: quarantine`." "Look at the clock of the device and at what buffers on the way; `late: pass` or `drop` is milder.";
     TooManyStates "too_many_states" "The step remembers `max_keys` keys already, and this one is new." "Raise `max_keys` if there are so many tags, or narrow the route; look for a device that invents topics.";
+    ExpressionLimit "expression_limit" "An expression would need more steps, elements or text than one message may." "Look at the size of the payload; do not loop over long lists inside of loops.";
     ConditionNotBool "condition_not_bool" "A condition did not give true or false." "Compare the value with something.";
     // Topics
     InvalidTopic "invalid_topic" "The topic breaks the rules for topic names (MQTT 5 §4.7)." "Fix the publisher.";

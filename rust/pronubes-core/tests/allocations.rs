@@ -137,9 +137,12 @@ fn warm_expressions_allocate_nothing() {
         "payload.quality.lowerAscii().trim().matches(\"^go+d$\")",
         "payload.quality in [\"GOOD\", \"BAD\"] ? int(payload.text) : payload.count",
         "min(payload.value, 3, payload.count) + round(double(payload.text))",
+        "payload.list.map(x, x.v > 1, {\"id\": x.id + \"!\", \"v\": [x.v * 2, payload.value]}).filter(x, has(x.id)).size()",
+        "payload.list.exists(x, payload.list.all(y, y.v <= x.v) && x.id in payload.object && payload.object[x.id] > 5)",
         "payload.missing + 1",
     ];
-    let payload = br#"{"value": 21.37, "quality": "GOOD", "count": 17, "escaped": "\u00fc", "text": "42"}"#;
+    let payload = br#"{"value": 21.37, "quality": "GOOD", "count": 17, "escaped": "\u00fc", "text": "42",
+        "list": [{"id": "a", "v": 1}, {"id": "\u00fc", "v": 2.5}], "object": {"a": 5, "\u00fc": 6}}"#;
     let topic = "raw/t1";
     let (mut paths, mut literals, cache) = (PathSetBuilder::default(), Literals::default(), ParseCache::default());
     let vars = Vars::new();

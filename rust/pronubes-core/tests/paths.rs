@@ -26,6 +26,9 @@ fn condition() -> impl Strategy<Value = &'static str> {
         Just("has(payload.m.x)"),
         Just("payload.c == \"x\""),
         Just("payload.m.x == 1 || true"),
+        Just("payload.p.exists(x, x > 1)"),
+        Just("size(payload.m) > 1"),
+        Just("\"x\" in payload.m"),
     ]
 }
 
@@ -39,6 +42,15 @@ fn expression() -> impl Strategy<Value = &'static str> {
         Just("payload.c + tag"),
         Just("has(payload.m.x) ? 1 : 2"),
         Just("has(payload.new)"),
+        Just("[payload.a, payload.c]"),
+        Just("{\"x\": payload.a, \"y\": [payload.m]}"),
+        Just("payload.p.map(x, [x])"),
+        Just("payload.m.map(k, {k: payload.m[k]})"),
+        Just("payload.filter(k, k != \"a\")"),
+        Just("has(payload.b) ? payload.m : payload.p"),
+        Just("payload.new.x"),
+        Just("size(payload.m)"),
+        Just("payload.a in payload.p"),
     ]
 }
 

@@ -126,17 +126,16 @@ impl<'c> Declared<'c> {
                 self.walk(part, errors);
                 None
             }
-            Tree::Call(_, parts) => {
-                for part in parts {
-                    self.walk(part, errors);
-                }
-                None
-            }
             Tree::Matches(part, _) => {
                 self.want(part, Type::Text, errors);
                 self.walk(part, errors)
             }
-            _ => None,
+            other => {
+                other.visit(&mut |part| {
+                    self.walk(part, errors);
+                });
+                None
+            }
         }
     }
 

@@ -4,9 +4,10 @@
 //! message's text arena. `has()` and `matches()` are not here: the checker handles them, because they look at the
 //! expression and not at a value.
 
+use super::contents::count;
 use super::scope::Scope;
 use super::tree::Type;
-use super::value::{Number, settled, truth};
+use super::value::{Number, ValueKind, kind_of, settled, truth};
 use crate::payload::{Cell, Kind, Raw};
 use crate::reason::Reason;
 
@@ -90,7 +91,7 @@ pub const FUNCTIONS: &[Function] = &[
     function("double", CallStyle::Global, Type::Any, Type::Double, Action::One(double)),
     function("string", CallStyle::Global, Type::Any, Type::Text, Action::One(string)),
     function("bool", CallStyle::Global, Type::Any, Type::Bool, Action::One(bool)),
-    function("size", CallStyle::Both, Type::Text, Type::Int, Action::One(size)),
+    function("size", CallStyle::Both, Type::Any, Type::Int, Action::One(size)),
     function("startsWith", CallStyle::Receiver, Type::Text, Type::Bool, Action::Two(starts_with)),
     function("endsWith", CallStyle::Receiver, Type::Text, Type::Bool, Action::Two(ends_with)),
     function("contains", CallStyle::Receiver, Type::Text, Type::Bool, Action::Two(contains)),
@@ -190,8 +191,12 @@ fn bool(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
     }
 }
 
-/// Characters of a text, as CEL counts them: Unicode code points.
+/// Characters of a text, as CEL counts them: Unicode code points; elements of a list, members of an object.
 fn size(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
+    if matches!(kind_of(cell)?, ValueKind::Array | ValueKind::Object) {
+        let count = count(cell, scope)?;
+        return i64::try_from(count).map(Cell::Int).map_err(|_| Reason::IntegerOverflow);
+    }
     let text = settled(cell, scope)?;
     let characters = scope.bytes(text).iter().filter(|byte| (**byte as i8) >= -0x40).count();
     i64::try_from(characters).map(Cell::Int).map_err(|_| Reason::IntegerOverflow)

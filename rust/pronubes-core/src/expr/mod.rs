@@ -2,31 +2,35 @@
 //!
 //! *What*: `where:` and `compute:` of the configuration. An expression is parsed ([`ParseCache`]), checked as far as
 //! types are known, its constants are folded, and it is lowered to code that reads cells and allocates nothing.
-//! *Why so*: CEL is known from Kubernetes, has no loops, and its cost is known when the configuration is loaded; closures
+//! *Why so*: CEL is known from Kubernetes, its loops are bounded, and its cost is known when the configuration is loaded; closures
 //! are an order of magnitude faster than the parser crate's interpreter. *Refuses*: whatever is not in the subset is an
 //! error with a position when the configuration is loaded, never a surprise at run time.
 //!
 //! The subset and its differences from CEL: `docs/reference/expressions.md`.
 
+mod bounds;
 mod check;
+mod contents;
 mod error;
 mod functions;
 mod lexical;
 mod lower;
 mod parse;
+mod print;
 mod scope;
 mod syntax;
 mod tree;
 mod value;
 
+pub use bounds::{MAX_ELEMENTS, MAX_MACROS, MAX_STEPS};
 pub use check::RESERVED;
 pub use error::ExprError;
 pub use functions::{CallStyle, FUNCTIONS, Function};
 pub use lexical::{MAX_BYTES, MAX_NESTING, MAX_OPERATORS};
 pub use parse::ParseCache;
 pub use scope::{Inputs, Scope};
-pub use syntax::{Comparison, Constant, Operator};
-pub use tree::{MetaField, Pattern, Tree, Type};
+pub use syntax::{Comparison, Constant, MacroKind, Operator};
+pub use tree::{Macro, MetaField, Pattern, Tree, Type};
 
 use crate::payload::{Cell, Literals, PathSetBuilder, SlotId};
 use crate::reason::Reason;
@@ -86,7 +90,7 @@ impl ExprCompiler<'_> {
     pub fn compile(&mut self, source: &str) -> Result<Expr, Vec<ExprError>> {
         let syntax = self.cache.parse(source).map_err(|errors| errors.to_vec())?;
         let tree = check::check(source, &syntax, self)?;
-        let code = lower::lower(&tree, self.literals);
+        let code = lower::whole(&tree, self.literals);
         let mut slots = Vec::new();
         tree.collect_slots(&mut slots);
         Ok(Expr { text: source.into(), code, tree, slots: slots.into() })

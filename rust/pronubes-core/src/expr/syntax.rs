@@ -44,8 +44,67 @@ pub enum NodeKind {
     Conditional(Box<Node>, Box<Node>, Box<Node>),
     /// `[items]`
     List(Vec<Node>),
+    /// `{key: value}`
+    Map(Vec<(Node, Node)>),
+    /// `range.all(name, body)` and its like
+    Macro(Box<MacroNode>),
     /// Something that CEL has and pronubes has not.
     Unsupported(Box<str>),
+}
+
+/// A macro: a loop over a list, or over the keys of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MacroNode {
+    /// What it gives.
+    pub kind: MacroKind,
+    /// What it loops over.
+    pub range: Node,
+    /// The name of its variable.
+    pub name: Box<str>,
+    /// Where that name stands.
+    pub name_at: Span,
+    /// The condition of `map(name, condition, body)`.
+    pub condition: Option<Node>,
+    /// What is evaluated for each element.
+    pub body: Node,
+}
+
+/// What a macro gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MacroKind {
+    /// Whether the body holds for all elements.
+    All,
+    /// Whether the body holds for at least one element.
+    Exists,
+    /// Whether the body holds for exactly one element.
+    ExistsOne,
+    /// The elements for which the body holds.
+    Filter,
+    /// What the body gives for each element.
+    Map,
+}
+
+impl MacroKind {
+    /// Every macro.
+    pub const ALL: [Self; 5] = [Self::All, Self::Exists, Self::ExistsOne, Self::Filter, Self::Map];
+
+    /// As it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Exists => "exists",
+            Self::ExistsOne => "exists_one",
+            Self::Filter => "filter",
+            Self::Map => "map",
+        }
+    }
+
+    /// Whether it gives a list.
+    #[must_use]
+    pub const fn gives_list(self) -> bool {
+        matches!(self, Self::Filter | Self::Map)
+    }
 }
 
 /// A constant of an expression.

@@ -2,10 +2,9 @@
 //! code, and it is kept beside the code so that `explain` and tests can show what the code does.
 
 use super::functions::Function;
-use super::syntax::{Comparison, Constant, Operator};
+use super::syntax::{Comparison, Constant, MacroKind, Operator};
 use crate::payload::{SlotId, Span};
 use crate::reason::Reason;
-use std::fmt;
 
 /// What is known about the type of a value when the configuration is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +23,10 @@ pub enum Type {
     Number,
     /// A text.
     Text,
+    /// A list.
+    List,
+    /// An object.
+    Map,
 }
 
 impl Type {
@@ -39,6 +42,12 @@ impl Type {
         self == wanted || self == Self::Any || wanted == Self::Any || (self.is_number() && wanted.is_number())
     }
 
+    /// Whether it can be looped over.
+    #[must_use]
+    pub const fn can_be_container(self) -> bool {
+        matches!(self, Self::Any | Self::List | Self::Map)
+    }
+
     /// In words.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -49,6 +58,8 @@ impl Type {
             Self::Int => "an integer",
             Self::Double | Self::Number => "a number",
             Self::Text => "a text",
+            Self::List => "a list",
+            Self::Map => "an object",
         }
     }
 }
@@ -84,7 +95,7 @@ impl MetaField {
         ("source_ns", Self::SourceNs),
     ];
 
-    const fn result(self) -> Type {
+    pub(super) const fn result(self) -> Type {
         match self {
             Self::Source => Type::Text,
             Self::Retain => Type::Bool,
@@ -92,7 +103,7 @@ impl MetaField {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, field)| *field == self).map_or("", |(name, _)| name)
     }
 }
@@ -138,6 +149,39 @@ pub enum Tree {
     Call(&'static Function, Vec<Tree>),
     /// The text has a match of the pattern.
     Matches(Box<Tree>, Pattern),
+    /// `[a, b]`
+    List(Vec<Tree>),
+    /// `{"a": b}`: keys and values by turns.
+    Map(Vec<Tree>),
+    /// The variable of a macro: its number among those around it, its name and what is known about its type.
+    Local(usize, Box<str>, Type),
+    /// A macro.
+    Macro(Box<Macro>),
+    /// A member of an object, by a constant name.
+    Member(Box<Tree>, Box<str>),
+    /// Whether an object has that member.
+    HasMember(Box<Tree>, Box<str>),
+    /// An element of a list by its number, or a member of an object by its name.
+    Index(Box<Tree>, Box<Tree>),
+    /// The value is an element of the list, or a key of the object.
+    InList(Box<Tree>, Box<Tree>),
+}
+
+/// A loop over a list, or over the keys of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Macro {
+    /// What it gives.
+    pub kind: MacroKind,
+    /// What it loops over.
+    pub range: Tree,
+    /// The name of its variable.
+    pub name: Box<str>,
+    /// The number of its variable among those around it.
+    pub local: usize,
+    /// The condition of `map` with three arguments.
+    pub condition: Option<Tree>,
+    /// What is evaluated for each element.
+    pub body: Tree,
 }
 
 /// A compiled pattern.
@@ -170,11 +214,17 @@ impl Tree {
     pub fn result(&self) -> Type {
         match self {
             Self::Constant(constant) => constant.result(),
-            Self::Fails(..) | Self::Slot(..) | Self::Key => Type::Any,
+            Self::Fails(..) | Self::Slot(..) | Self::Key | Self::Member(..) | Self::Index(..) => Type::Any,
             Self::Topic | Self::Capture(..) => Type::Text,
             Self::Meta(field) => field.result(),
             Self::Has(..) | Self::HasSourceTime | Self::Not(_) | Self::And(_) | Self::Or(_) => Type::Bool,
             Self::Compare(..) | Self::In(..) | Self::Matches(..) => Type::Bool,
+            Self::HasMember(..) | Self::InList(..) => Type::Bool,
+            Self::List(_) => Type::List,
+            Self::Map(_) => Type::Map,
+            Self::Local(_, _, kind) => *kind,
+            Self::Macro(looped) if looped.kind.gives_list() => Type::List,
+            Self::Macro(_) => Type::Bool,
             Self::Negate(part) => match part.result() {
                 Type::Any => Type::Number,
                 known => known,
@@ -189,22 +239,90 @@ impl Tree {
         }
     }
 
+    /// What is known about the elements of its value, where that is a list, or its keys, where that is an object.
+    #[must_use]
+    pub fn element(&self) -> Type {
+        match self {
+            Self::List(items) => {
+                let mut kinds = items.iter().map(Self::result);
+                let first = kinds.next().unwrap_or(Type::Any);
+                if kinds.all(|kind| kind == first) { first } else { Type::Any }
+            }
+            Self::Map(_) => Type::Text,
+            Self::Macro(looped) if looped.kind == MacroKind::Map => looped.body.result(),
+            Self::Macro(looped) if looped.kind == MacroKind::Filter => looped.range.element(),
+            _ => Type::Any,
+        }
+    }
+
+    /// Whether it is a constant, or a list or object of constants.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        match self {
+            Self::Constant(_) => true,
+            Self::List(items) | Self::Map(items) => items.iter().all(Self::is_constant),
+            _ => false,
+        }
+    }
+
+    /// Whether its value depends on the message, or on variables of macros with a number below `from`.
+    pub(super) fn is_open(&self, from: usize) -> bool {
+        let mut is_open = match self {
+            Self::Slot(..) | Self::Has(..) | Self::HasSourceTime | Self::Topic | Self::Capture(..) => true,
+            Self::Key | Self::Meta(_) => true,
+            Self::Local(number, ..) => *number < from,
+            _ => false,
+        };
+        self.visit(&mut |part| is_open = is_open || part.is_open(from));
+        is_open
+    }
+
+    /// Whether it has a macro anywhere.
+    pub(super) fn has_macro(&self) -> bool {
+        let mut has_macro = matches!(self, Self::Macro(_));
+        self.visit(&mut |part| has_macro = has_macro || part.has_macro());
+        has_macro
+    }
+
+    /// Of how many parts it consists.
+    pub(super) fn parts(&self) -> u32 {
+        let mut count = 1_u32;
+        self.visit(&mut |part| count = count.saturating_add(part.parts()));
+        count
+    }
+
+    /// Shows the parts right below it, in the order of the text.
+    pub fn visit<'t>(&'t self, each: &mut dyn FnMut(&'t Self)) {
+        match self {
+            Self::Not(part) | Self::Negate(part) | Self::In(part, _) | Self::Matches(part, _) => each(part),
+            Self::Member(part, _) | Self::HasMember(part, _) => each(part),
+            Self::And(parts) | Self::Or(parts) | Self::Call(_, parts) | Self::List(parts) | Self::Map(parts) => {
+                parts.iter().for_each(each);
+            }
+            Self::Conditional(parts) => parts.iter().for_each(each),
+            Self::Compare(_, left, right) | Self::Arithmetic(_, left, right) => {
+                each(left);
+                each(right);
+            }
+            Self::Index(left, right) | Self::InList(left, right) => {
+                each(left);
+                each(right);
+            }
+            Self::Macro(looped) => {
+                each(&looped.range);
+                looped.condition.iter().for_each(&mut *each);
+                each(&looped.body);
+            }
+            Self::Constant(_) | Self::Fails(..) | Self::Slot(..) | Self::Has(..) | Self::HasSourceTime => {}
+            Self::Topic | Self::Capture(..) | Self::Key | Self::Meta(_) | Self::Local(..) => {}
+        }
+    }
+
     /// Every slot that it reads, each once, in the order of their first use.
     pub(super) fn collect_slots(&self, slots: &mut Vec<SlotId>) {
         match self {
             Self::Slot(slot, _) | Self::Has(slot, _) if !slots.contains(slot) => slots.push(*slot),
-            Self::Not(part) | Self::Negate(part) | Self::In(part, _) | Self::Matches(part, _) => {
-                part.collect_slots(slots)
-            }
-            Self::And(parts) | Self::Or(parts) | Self::Call(_, parts) => {
-                parts.iter().for_each(|part| part.collect_slots(slots));
-            }
-            Self::Conditional(parts) => parts.iter().for_each(|part| part.collect_slots(slots)),
-            Self::Compare(_, left, right) | Self::Arithmetic(_, left, right) => {
-                left.collect_slots(slots);
-                right.collect_slots(slots);
-            }
-            _ => {}
+            other => other.visit(&mut |part| part.collect_slots(slots)),
         }
     }
 }
@@ -219,69 +337,4 @@ fn arithmetic_result(operator: Operator, left: Type, right: Type) -> Type {
         _ if left == Type::Int && right == Type::Int => Type::Int,
         _ => Type::Number,
     }
-}
-
-impl fmt::Display for Constant {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => formatter.write_str("null"),
-            Self::Bool(value) => write!(formatter, "{value}"),
-            Self::Int(value) => write!(formatter, "{value}"),
-            Self::UInt(value) => write!(formatter, "{value}u"),
-            Self::Double(value) => write!(formatter, "{value:?}"),
-            Self::Text(value) => write!(formatter, "{}", serde_json::Value::from(&**value)),
-        }
-    }
-}
-
-/// CEL with all brackets; fields show their path, a part that always fails its reason.
-impl fmt::Display for Tree {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Constant(constant) => write!(formatter, "{constant}"),
-            Self::Fails(reason, _) => write!(formatter, "<{reason}>"),
-            Self::Slot(_, path) => write!(formatter, "payload.{path}"),
-            Self::Has(_, path) => write!(formatter, "has(payload.{path})"),
-            Self::HasSourceTime => formatter.write_str("has(meta.source_ns)"),
-            Self::Topic => formatter.write_str("topic"),
-            Self::Capture(_, name) => formatter.write_str(name),
-            Self::Key => formatter.write_str("key"),
-            Self::Meta(field) => write!(formatter, "meta.{}", field.name()),
-            Self::Not(part) => write!(formatter, "!{part}"),
-            Self::Negate(part) => write!(formatter, "-{part}"),
-            Self::And(parts) => list(formatter, "(", parts, " && ", ")"),
-            Self::Or(parts) => list(formatter, "(", parts, " || ", ")"),
-            Self::Conditional(parts) => write!(formatter, "({} ? {} : {})", parts[0], parts[1], parts[2]),
-            Self::Compare(comparison, left, right) => write!(formatter, "({left} {} {right})", comparison.symbol()),
-            Self::Arithmetic(operator, left, right) => write!(formatter, "({left} {} {right})", operator.symbol()),
-            Self::In(part, constants) => {
-                write!(formatter, "({part} in ")?;
-                list(formatter, "[", constants, ", ", "])")
-            }
-            Self::Call(function, parts) => {
-                formatter.write_str(function.name)?;
-                list(formatter, "(", parts, ", ", ")")
-            }
-            Self::Matches(part, pattern) => {
-                write!(formatter, "matches({part}, {})", serde_json::Value::from(pattern.0.as_str()))
-            }
-        }
-    }
-}
-
-fn list<T: fmt::Display>(
-    formatter: &mut fmt::Formatter<'_>,
-    open: &str,
-    parts: &[T],
-    between: &str,
-    close: &str,
-) -> fmt::Result {
-    formatter.write_str(open)?;
-    for (number, part) in parts.iter().enumerate() {
-        if number > 0 {
-            formatter.write_str(between)?;
-        }
-        write!(formatter, "{part}")?;
-    }
-    formatter.write_str(close)
 }

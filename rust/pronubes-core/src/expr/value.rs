@@ -5,7 +5,7 @@
 
 use super::scope::Scope;
 use super::syntax::{Comparison, Operator};
-use crate::payload::{Cell, Kind, Raw, number, text};
+use crate::payload::{Cell, Kind, Raw, Span, number, text};
 use crate::reason::Reason;
 use std::cmp::Ordering;
 
@@ -206,14 +206,20 @@ pub(super) const fn kind_of(cell: Cell) -> Result<ValueKind, Reason> {
         Cell::Int(_) | Cell::UInt(_) | Cell::Double(_) => ValueKind::Number,
         Cell::Text(_) | Cell::Topic(_) | Cell::Literal(_) => ValueKind::Text,
         Cell::Composite => ValueKind::Composite,
+        Cell::List(_) => ValueKind::Array,
+        Cell::Map(_) => ValueKind::Object,
     })
 }
 
-/// A text cell whose bytes can be read: escapes are decoded into the arena.
+/// A text cell whose bytes can be read: escapes are decoded into the arena. Its length is counted as work.
 #[inline]
 pub(super) fn settled(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
     match cell {
-        Cell::Raw(Raw { kind: Kind::Text, .. }) | Cell::Text(_) | Cell::Topic(_) | Cell::Literal(_) => Ok(cell),
+        Cell::Topic(_) | Cell::Literal(_) => Ok(cell),
+        Cell::Raw(Raw { kind: Kind::Text, start, end }) | Cell::Text(Span { start, end }) => {
+            scope.spend_bytes((end - start) as usize);
+            Ok(cell)
+        }
         Cell::Raw(raw) if raw.kind == Kind::EscapedText => Ok(decoded(raw, scope)),
         other => Err(no_value(other)),
     }
@@ -221,6 +227,7 @@ pub(super) fn settled(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason>
 
 #[cold]
 fn decoded(raw: Raw, scope: &mut Scope<'_>) -> Cell {
+    scope.spend_bytes(raw.span().len());
     Cell::Text(text::decode(scope.inputs.payload, raw, scope.text))
 }
 
@@ -237,6 +244,10 @@ pub(super) fn compare(comparison: Comparison, left: Cell, right: Cell, scope: &m
         }
         (ValueKind::Bool, ValueKind::Bool) => truth(left)?.cmp(&truth(right)?),
         (ValueKind::Null, ValueKind::Null) if comparison.is_equality() => Ordering::Equal,
+        (ValueKind::Array, ValueKind::Array) if comparison.is_equality() => {
+            let is_equal = super::contents::equal_lists(left, right, scope)?;
+            return Ok(is_equal == (comparison == Comparison::Equal));
+        }
         (ValueKind::Object | ValueKind::Array | ValueKind::Composite, _) if kinds.0 == kinds.1 => {
             return Err(Reason::WrongType);
         }

@@ -9,7 +9,6 @@
 use std::collections::BTreeSet;
 
 use super::stage::{Narrowed, StageKind, Step};
-use crate::expr::Type;
 use crate::payload::path::array_index;
 use crate::payload::{Cell, FieldPath, Kind, Literals, SlotId};
 use crate::transform::{Field, Op};
@@ -84,9 +83,9 @@ impl Choice<'_> {
                 let is_touched_later = || self.reads.contains(&field.slot) || self.is_input_from(index + 1, field.slot);
                 if is_composite && is_touched_later() { None } else { self.check_write(field, is_composite) }
             }),
-            Op::Compute(values) => values
-                .iter()
-                .try_for_each(|(field, expression)| self.check_write(field, expression.tree().result() == Type::Any)),
+            Op::Compute(values) => values.iter().try_for_each(|(field, expression)| {
+                self.check_write(field, expression.tree().result().can_be_container())
+            }),
             Op::Value { field, into, .. } => {
                 self.check_write(field, false)?;
                 self.check_write(into, false)

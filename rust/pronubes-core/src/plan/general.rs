@@ -35,7 +35,7 @@ impl TreeState {
         text: &mut TextArena,
     ) -> Result<bool, Failure<'p>> {
         if let Some(condition) = &step.condition {
-            self.refresh(condition, plan, inputs);
+            self.refresh(condition, plan, inputs, text);
             let holds = condition.eval_bool(&mut inputs.scope(&self.cells, text));
             if !holds.map_err(|reason| Failure::step(step.number, reason, About::Expression(condition.text())))? {
                 return Ok(false);
@@ -50,9 +50,15 @@ impl TreeState {
     }
 
     /// Brings the cells up to date that an expression reads.
-    fn refresh(&mut self, expression: &Expr, plan: &ScanPlan, inputs: &Inputs<'_>) {
+    fn refresh(&mut self, expression: &Expr, plan: &ScanPlan, inputs: &Inputs<'_>, text: &mut TextArena) {
+        // A field alone is copied with all that is in it; others may look into it.
+        if let Part::Slot(slot, _) = expression.tree() {
+            return self.refresh_slot(*slot, plan, inputs);
+        }
         for slot in expression.slots() {
-            self.refresh_slot(*slot, plan, inputs);
+            if let Some(path) = plan.paths.path(*slot) {
+                self.cells[usize::from(slot.0)] = self.tree.readable(path, source_of(inputs), text);
+            }
         }
     }
 
@@ -90,22 +96,21 @@ impl TreeState {
             Op::Compute(expressions) => {
                 let mut values = Vec::with_capacity(expressions.len());
                 for (field, expression) in expressions {
-                    self.refresh(expression, plan, inputs);
+                    self.refresh(expression, plan, inputs, text);
                     let failed = |reason| (reason, About::Expression(expression.text()));
                     let value = expression.eval(&mut inputs.scope(&self.cells, text)).map_err(failed)?;
-                    // An object that a step has changed has no cell of its own: it can be copied, not chosen.
+                    // What a step has changed has no cell of its own where an expression only copies it.
                     let copied = match (value, expression.tree()) {
                         (Cell::Composite, Part::Slot(slot, _)) => {
                             plan.paths.path(*slot).and_then(|path| self.tree.cut(path, source))
                         }
-                        (Cell::Composite, _) => return Err(failed(Reason::WrongType)),
                         _ => None,
                     };
                     values.push((field, value, copied));
                 }
                 values.into_iter().try_for_each(|(field, cell, copied)| match copied {
                     Some(cutting) => self.tree.graft(&field.path, cutting, source).map_err(about(&field.path)),
-                    None => self.tree.write(&field.path, cell, source).map_err(about(&field.path)),
+                    None => self.tree.write_made(&field.path, cell, source, text).map_err(about(&field.path)),
                 })
             }
             Op::Value { field, into, op } => {
@@ -155,5 +160,5 @@ fn about<'p>(path: &'p FieldPath) -> impl Fn(Reason) -> (Reason, About<'p>) {
 }
 
 fn source_of<'a>(inputs: &Inputs<'a>) -> Source<'a> {
-    Source { payload: inputs.payload, literals: inputs.literals }
+    Source { payload: inputs.payload, literals: inputs.literals, topic: inputs.topic }
 }

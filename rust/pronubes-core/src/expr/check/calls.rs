@@ -3,16 +3,11 @@
 use super::{Checker, fold};
 use crate::expr::error::{ExprError, nearest};
 use crate::expr::functions::{CallStyle, FUNCTIONS, Function};
-use crate::expr::syntax::{Constant, Node};
+use crate::expr::syntax::{Constant, MacroKind, Node, NodeKind};
 use crate::expr::tree::{Pattern, Tree, Type};
 
 /// Functions and macros of CEL that are no part of the subset.
-const OF_CEL: [&str; 21] = [
-    "all",
-    "exists",
-    "exists_one",
-    "map",
-    "filter",
+const OF_CEL: [&str; 16] = [
     "timestamp",
     "duration",
     "type",
@@ -54,12 +49,31 @@ impl Checker<'_, '_> {
             });
             return self.push(error);
         }
+        if name == "size" {
+            return self.size(function, parts[0], node);
+        }
         let parts = parts.into_iter().map(|part| self.wanted(part, function.takes)).collect();
         fold::strict(Tree::Call(function, parts), node.extent)
     }
 
+    /// `size()` takes what has a length.
+    fn size(&mut self, function: &'static Function, part: &Node, node: &Node) -> Tree {
+        let tree = self.container(part);
+        if !tree.result().can_be_container() && tree.result() != Type::Text {
+            let message = format!("This is {}.", tree.result().name());
+            let error = self.make(part.extent, message, "a text, a list or an object");
+            return self.push(error);
+        }
+        fold::strict(Tree::Call(function, vec![tree]), node.extent)
+    }
+
     fn unknown_function(&mut self, name: &str, receiver: Option<&Node>, arguments: &[Node], node: &Node) -> Tree {
-        let known = FUNCTIONS.iter().map(|function| function.name).chain(["matches", "has"]);
+        let macros = MacroKind::ALL.map(MacroKind::name);
+        if macros.contains(&name) {
+            let error = self.make(node.extent, format!("`{name}` is not called like this."), macro_usage(name));
+            return self.push(error);
+        }
+        let known = FUNCTIONS.iter().map(|function| function.name).chain(["matches", "has"]).chain(macros);
         let error = if OF_CEL.contains(&name) {
             let message = format!("CEL has the function `{name}`, the expressions of pronubes have not.");
             self.make(node.mark, message, "a function of the reference")
@@ -72,8 +86,10 @@ impl Checker<'_, '_> {
             }
         };
         let tree = self.push(error);
-        // The name before a macro's variable is no mistake of its own: only what cannot be meant so is looked at.
-        if !OF_CEL.contains(&name) {
+        // The variable of a misspelled macro is no mistake of its own: only what cannot be meant so is looked at.
+        let is_macro = |argument: &Node| receiver.is_some() && matches!(argument.kind, NodeKind::Name(_));
+        let has_variable = arguments.len() > 1 && arguments.first().is_some_and(is_macro);
+        if !OF_CEL.contains(&name) && !has_variable {
             receiver.into_iter().chain(arguments).for_each(|part| {
                 self.node(part);
             });
@@ -101,6 +117,11 @@ impl Checker<'_, '_> {
             }
         }
     }
+}
+
+fn macro_usage(name: &str) -> String {
+    let forms = format!("`list.{name}(x, ...)`");
+    if name == MacroKind::Map.name() { format!("{forms} or `list.map(x, condition, ...)`") } else { forms }
 }
 
 fn usage(function: &Function) -> String {

@@ -3,9 +3,9 @@
 //! only if the whole expression cannot do without it (`vars.n == 0 ? 0.0 : 1 / vars.n` is fine).
 
 use crate::expr::lower;
-use crate::expr::scope::Inputs;
+use crate::expr::scope::{Inputs, Scope};
 use crate::expr::syntax::Constant;
-use crate::expr::tree::Tree;
+use crate::expr::tree::{Macro, Tree};
 use crate::message::Meta;
 use crate::payload::{Cell, Literals, Span, TextArena};
 use crate::reason::Reason;
@@ -14,16 +14,30 @@ use crate::reason::Reason;
 pub(super) fn strict(tree: Tree, at: Span) -> Tree {
     let mut is_constant = true;
     let mut failed = None;
-    operands(&tree, &mut |operand| match operand {
-        Tree::Constant(_) => {}
+    tree.visit(&mut |operand| match operand {
         Tree::Fails(reason, at) => failed = failed.or(Some((*reason, *at))),
-        _ => is_constant = false,
+        operand => is_constant = is_constant && operand.is_constant(),
     });
     match failed {
         Some((reason, at)) => Tree::Fails(reason, at),
-        None if is_constant => evaluate(&tree).map_or_else(|reason| Tree::Fails(reason, at), Tree::Constant),
+        None if is_constant && !tree.is_constant() => evaluate(&tree).unwrap_or_else(|reason| Tree::Fails(reason, at)),
         None => tree,
     }
+}
+
+/// Folds a macro: one over constants, with a body that reads nothing of a message. A body that always fails is no
+/// failure of the whole: the list may be empty.
+pub(super) fn looped(looped: Macro, at: Span) -> Tree {
+    if let Tree::Fails(reason, at) = looped.range {
+        return Tree::Fails(reason, at);
+    }
+    let is_constant = looped.range.is_constant();
+    let local = looped.local;
+    let tree = Tree::Macro(Box::new(looped));
+    if !is_constant || tree.is_open(local) {
+        return tree;
+    }
+    evaluate(&tree).unwrap_or_else(|reason| Tree::Fails(reason, at))
 }
 
 /// `left && right` (decided by `false`) or `left || right` (decided by `true`), as one chain with the constants folded.
@@ -62,22 +76,10 @@ pub(super) fn conditional(condition: Tree, then: Tree, otherwise: Tree) -> Tree 
     }
 }
 
-fn operands(tree: &Tree, visit: &mut dyn FnMut(&Tree)) {
-    match tree {
-        Tree::Not(part) | Tree::Negate(part) | Tree::In(part, _) | Tree::Matches(part, _) => visit(part),
-        Tree::Compare(_, left, right) | Tree::Arithmetic(_, left, right) => {
-            visit(left);
-            visit(right);
-        }
-        Tree::Call(_, parts) => parts.iter().for_each(visit),
-        other => visit(other),
-    }
-}
-
 /// The value of a tree that reads nothing of a message.
-fn evaluate(tree: &Tree) -> Result<Constant, Reason> {
+fn evaluate(tree: &Tree) -> Result<Tree, Reason> {
     let mut literals = Literals::default();
-    let code = lower::lower(tree, &mut literals);
+    let code = lower::whole(tree, &mut literals);
     let mut text = TextArena::default();
     let inputs = Inputs {
         payload: b"",
@@ -89,12 +91,21 @@ fn evaluate(tree: &Tree) -> Result<Constant, Reason> {
         literals: &literals,
     };
     let mut scope = inputs.scope(&[], &mut text);
-    Ok(match code.eval(&mut scope)? {
+    let cell = code.eval(&mut scope)?;
+    constant(cell, &scope)
+}
+
+/// The constant that a cell without a message is; lists nest no deeper than the expression.
+fn constant(cell: Cell, scope: &Scope<'_>) -> Result<Tree, Reason> {
+    let all = |cells: &[Cell]| cells.iter().map(|cell| constant(*cell, scope)).collect::<Result<Vec<_>, _>>();
+    Ok(Tree::Constant(match cell {
         Cell::Null => Constant::Null,
         Cell::Bool(value) => Constant::Bool(value),
         Cell::Int(value) => Constant::Int(value),
         Cell::UInt(value) => Constant::UInt(value),
         Cell::Double(value) => Constant::Double(value),
+        Cell::List(span) => return all(scope.text.cells(span)).map(Tree::List),
+        Cell::Map(span) => return all(scope.text.cells(span)).map(Tree::Map),
         cell => Constant::Text(scope.str(cell)?.into()),
-    })
+    }))
 }

@@ -3,6 +3,7 @@
 
 mod calls;
 mod fold;
+mod macros;
 mod names;
 
 pub use names::RESERVED;
@@ -16,7 +17,7 @@ use crate::reason::Reason;
 
 /// Checks `node`, the syntax tree of `source`.
 pub(super) fn check(source: &str, node: &Node, compiler: &mut ExprCompiler<'_>) -> Result<Tree, Vec<ExprError>> {
-    let mut checker = Checker { source, compiler, errors: Vec::new() };
+    let mut checker = Checker { source, compiler, errors: Vec::new(), locals: Vec::new() };
     let tree = checker.node(node);
     if checker.errors.is_empty()
         && let Tree::Fails(reason, at) = tree
@@ -34,6 +35,8 @@ struct Checker<'a, 'b> {
     source: &'a str,
     compiler: &'a mut ExprCompiler<'b>,
     errors: Vec<ExprError>,
+    /// The variables of the macros around the part that is checked.
+    locals: Vec<macros::Local>,
 }
 
 impl Checker<'_, '_> {
@@ -67,10 +70,9 @@ impl Checker<'_, '_> {
             NodeKind::Compare(comparison, left, right) => self.compare(*comparison, left, right, node),
             NodeKind::Arithmetic(operator, left, right) => self.arithmetic(*operator, left, right, node),
             NodeKind::In(item, list) => self.membership(item, list, node),
-            NodeKind::List(_) => {
-                let error = self.make(node.extent, "A list can only stand behind `in`.", "one value");
-                self.push(error)
-            }
+            NodeKind::List(items) => self.list(items, node),
+            NodeKind::Map(entries) => self.map(entries, node),
+            NodeKind::Macro(parts) => self.looped(parts, node),
             NodeKind::Unsupported(what) => {
                 let message = format!("CEL has {what}, the expressions of pronubes have not.");
                 let error = self.make(node.extent, message, "fields, operators and the functions of the reference");
@@ -106,7 +108,9 @@ impl Checker<'_, '_> {
             let error = self.make(right.extent, message, types.0.name());
             return self.push(error);
         }
-        if !comparison.is_equality() && ((is_known && !types.0.can_be(types.1)) || has_null) {
+        let has_order = |kind: Type| !matches!(kind, Type::Null | Type::List | Type::Map);
+        let can_order = has_order(types.0) && has_order(types.1) && (!is_known || types.0.can_be(types.1));
+        if !comparison.is_equality() && !can_order {
             let message = format!("{} and {} have no order.", capital(types.0.name()), types.1.name());
             let error = self.make(node.extent, message, "two numbers, two texts or two truth values");
             return self.push(error);
@@ -136,27 +140,6 @@ impl Checker<'_, '_> {
             return self.push(error.hint("A number becomes an integer by `int(...)`."));
         }
         fold::strict(Tree::Arithmetic(operator, Box::new(sides.0), Box::new(sides.1)), node.extent)
-    }
-
-    fn membership(&mut self, item: &Node, list: &Node, node: &Node) -> Tree {
-        let item = self.node(item);
-        let NodeKind::List(elements) = &list.kind else {
-            let error = self.make(list.extent, "Behind `in` stands a list of constants.", "`[...]`");
-            return self.push(error);
-        };
-        let mut constants = Vec::with_capacity(elements.len());
-        for element in elements {
-            match self.node(element) {
-                Tree::Constant(constant) => constants.push(constant),
-                Tree::Fails(..) if !self.errors.is_empty() => {}
-                _ => {
-                    let error =
-                        self.make(element.extent, "The list behind `in` may hold only constants.", "a constant");
-                    self.errors.push(error.hint("Compare with a field by `==`."));
-                }
-            }
-        }
-        fold::strict(Tree::In(Box::new(item), constants), node.extent)
     }
 
     fn make(&self, at: Span, message: impl Into<String>, expected: impl Into<String>) -> ExprError {
@@ -190,9 +173,9 @@ fn capital(text: &str) -> String {
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
-/// The constant that a configuration value is, where it is a scalar.
-fn constant_of(value: &serde_json::Value) -> Option<Constant> {
-    Some(match value {
+/// The constant that a value of the configuration is.
+fn constant_of(value: &serde_json::Value) -> Option<Tree> {
+    Some(Tree::Constant(match value {
         serde_json::Value::Null => Constant::Null,
         serde_json::Value::Bool(value) => Constant::Bool(*value),
         serde_json::Value::String(text) => Constant::Text(text.as_str().into()),
@@ -201,6 +184,13 @@ fn constant_of(value: &serde_json::Value) -> Option<Constant> {
             .map(Constant::Int)
             .or_else(|| number.as_u64().map(Constant::UInt))
             .or_else(|| number.as_f64().filter(|value| value.is_finite()).map(Constant::Double))?,
-        _ => return None,
-    })
+        serde_json::Value::Array(items) => return items.iter().map(constant_of).collect::<Option<_>>().map(Tree::List),
+        serde_json::Value::Object(entries) => {
+            let pair = |(key, value): (&String, &serde_json::Value)| {
+                Some([Tree::Constant(Constant::Text(key.as_str().into())), constant_of(value)?])
+            };
+            let pairs = entries.iter().map(pair).collect::<Option<Vec<_>>>()?;
+            return Some(Tree::Map(pairs.into_iter().flatten().collect()));
+        }
+    }))
 }

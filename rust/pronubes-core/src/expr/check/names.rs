@@ -1,17 +1,28 @@
 //! Names: variables, fields of the payload, members of `meta` and `vars`, and `has()`.
 
-use super::{Checker, constant_of};
+use super::{Checker, constant_of, fold};
 use crate::expr::error::nearest;
 use crate::expr::syntax::{Constant, Node, NodeKind};
-use crate::expr::tree::{MetaField, Tree};
+use crate::expr::tree::{MetaField, Tree, Type};
 use crate::payload::FieldPath;
 
 /// The names that captures may not take.
 pub const RESERVED: [&str; 5] = ["payload", "topic", "meta", "vars", "key"];
 
+/// What a chain of members leads to.
+enum Reached {
+    /// A field of the payload; none of its segments for the whole.
+    Field(Vec<Box<str>>),
+    /// Another value.
+    Value(Tree),
+}
+
 impl Checker<'_, '_> {
     /// A variable that stands alone.
     pub(super) fn name(&mut self, name: &str, node: &Node) -> Tree {
+        if let Some(local) = self.local(name) {
+            return local;
+        }
         if let Some(number) = self.compiler.captures.iter().position(|capture| **capture == *name) {
             return Tree::Capture(number, name.into());
         }
@@ -42,93 +53,154 @@ impl Checker<'_, '_> {
 
     /// `a.b` or `a[b]`
     pub(super) fn member(&mut self, node: &Node) -> Tree {
-        match root(node) {
-            Some("payload") => match self.path(node) {
+        if self.root(node) == Some("meta") {
+            return match self.only_member(node, "meta") {
+                Some(name) => self.meta(&name, node),
+                None => self.already_wrong(node),
+            };
+        }
+        match self.reach(node) {
+            Reached::Field(segments) => match self.path(&segments, node) {
                 Some(path) => Tree::Slot(self.compiler.paths.add(&path), path.to_string().into()),
                 None => self.already_wrong(node),
             },
-            Some("meta") => match self.only_member(node, "meta") {
-                Some(name) => self.meta(&name, node),
-                None => self.already_wrong(node),
-            },
-            Some("vars") => match self.only_member(node, "vars") {
-                Some(name) => self.variable(&name, node),
-                None => self.already_wrong(node),
-            },
-            _ => {
-                let of = innermost(node);
-                let before = self.errors.len();
-                self.node(of);
-                if self.errors.len() > before {
-                    return self.already_wrong(node);
-                }
-                let error = self.make(node.extent, "Only `payload`, `meta` and `vars` have members.", "a value");
-                self.push(error)
-            }
+            Reached::Value(tree) => tree,
         }
     }
 
     /// `has(a.b)`
     pub(super) fn has(&mut self, node: &Node) -> Tree {
-        match root(node) {
-            Some("payload") => match self.path(node) {
-                Some(path) => Tree::Has(self.compiler.paths.add(&path), path.to_string().into()),
-                None => self.already_wrong(node),
-            },
+        let NodeKind::Field { of, name, .. } = &node.kind else { return self.already_wrong(node) };
+        match self.root(node) {
             Some("meta") => match self.only_member(node, "meta").map(|name| self.meta(&name, node)) {
                 Some(Tree::Meta(MetaField::SourceMs | MetaField::SourceNs)) => Tree::HasSourceTime,
                 Some(Tree::Meta(_)) => Tree::Constant(Constant::Bool(true)),
                 _ => self.already_wrong(node),
             },
-            Some("vars") => match self.only_member(node, "vars") {
-                Some(name) => Tree::Constant(Constant::Bool(self.compiler.vars.contains_key(&*name))),
-                None => self.already_wrong(node),
-            },
-            _ => {
-                let error = self.make(node.extent, "`has()` asks for a field.", "`has(payload.NAME)`");
-                self.push(error)
+            Some("vars") if matches!(of.kind, NodeKind::Name(_)) => {
+                Tree::Constant(Constant::Bool(self.compiler.vars.contains_key(&**name)))
             }
+            _ => match self.reach_of(of) {
+                Reached::Field(mut segments) => {
+                    segments.push(name.clone());
+                    match self.path(&segments, node) {
+                        Some(path) => Tree::Has(self.compiler.paths.add(&path), path.to_string().into()),
+                        None => self.already_wrong(node),
+                    }
+                }
+                Reached::Value(Tree::Fails(reason, at)) => Tree::Fails(reason, at),
+                Reached::Value(tree) if tree.result().can_be(Type::Map) => {
+                    fold::strict(Tree::HasMember(Box::new(tree), name.clone()), node.extent)
+                }
+                Reached::Value(_) => {
+                    let error = self.make(node.extent, "`has()` asks for a field.", "`has(payload.NAME)`");
+                    self.push(error)
+                }
+            },
         }
     }
 
-    /// The path that a chain of members below `payload` is.
-    fn path(&mut self, node: &Node) -> Option<FieldPath> {
-        let before = self.errors.len();
-        let mut segments = Vec::new();
-        let mut part = node;
-        loop {
-            match &part.kind {
-                NodeKind::Field { of, name, .. } => {
-                    segments.push(name.clone());
-                    part = of;
-                }
-                NodeKind::Index { of, index } => {
-                    segments.extend(self.index(index));
-                    part = of;
-                }
-                _ => break,
+    /// What a chain of members leads to.
+    fn reach(&mut self, node: &Node) -> Reached {
+        match &node.kind {
+            NodeKind::Field { of, .. } if self.is_vars(of) => Reached::Value(self.vars_member(node)),
+            NodeKind::Index { of, index } if self.is_vars(of) && is_text(index) => {
+                Reached::Value(self.vars_member(node))
             }
+            NodeKind::Field { of, name, .. } => match self.reach_of(of) {
+                Reached::Field(mut segments) => {
+                    segments.push(name.clone());
+                    Reached::Field(segments)
+                }
+                Reached::Value(tree) => Reached::Value(self.dynamic_member(tree, name, node)),
+            },
+            NodeKind::Index { of, index } => {
+                let reached = self.reach_of(of);
+                self.reach_index(reached, index, of, node)
+            }
+            _ => Reached::Value(self.node(node)),
         }
+    }
+
+    fn reach_of(&mut self, of: &Node) -> Reached {
+        match &of.kind {
+            NodeKind::Name(name) if **name == *"payload" => Reached::Field(Vec::new()),
+            _ => self.reach(of),
+        }
+    }
+
+    fn reach_index(&mut self, reached: Reached, index: &Node, of: &Node, node: &Node) -> Reached {
+        let before = self.errors.len();
+        let tree = self.node(index);
         if self.errors.len() > before {
-            return None;
+            return Reached::Value(self.already_wrong(node));
         }
-        segments.reverse();
-        FieldPath::from_segments(&segments)
+        let base = match reached {
+            Reached::Field(mut segments) => match tree {
+                Tree::Constant(Constant::Text(key)) => {
+                    segments.push(key);
+                    return Reached::Field(segments);
+                }
+                Tree::Constant(Constant::Int(number)) if number >= 0 => {
+                    segments.push(number.to_string().into());
+                    return Reached::Field(segments);
+                }
+                Tree::Constant(_) => {
+                    self.error(
+                        index.extent,
+                        "A field is named by a text, or by its number.",
+                        "a text, or an index from 0",
+                    );
+                    return Reached::Value(self.already_wrong(node));
+                }
+                _ => match self.path(&segments, of) {
+                    Some(path) => Tree::Slot(self.compiler.paths.add(&path), path.to_string().into()),
+                    None => self.already_wrong(node),
+                },
+            },
+            Reached::Value(base) => base,
+        };
+        if matches!(base, Tree::Fails(..)) {
+            return Reached::Value(base);
+        }
+        let (of_kind, kind) = (base.result(), tree.result());
+        if !of_kind.can_be_container() || !(kind.can_be(Type::Int) || kind.can_be(Type::Text)) {
+            let message = format!("{} has no member of this kind.", super::capital(of_kind.name()));
+            let error = self.make(node.extent, message, "a list and a number, or an object and a text");
+            return Reached::Value(self.push(error));
+        }
+        Reached::Value(fold::strict(Tree::Index(Box::new(base), Box::new(tree)), node.extent))
+    }
+
+    /// A member of a value that is no field of the payload.
+    fn dynamic_member(&mut self, of: Tree, name: &str, node: &Node) -> Tree {
+        if matches!(of, Tree::Fails(..)) {
+            return of;
+        }
+        if !of.result().can_be(Type::Map) {
+            let message = format!("{} has no members.", super::capital(of.result().name()));
+            let error = self.make(node.extent, message, "an object");
+            return self.push(error);
+        }
+        fold::strict(Tree::Member(Box::new(of), name.into()), node.extent)
+    }
+
+    fn is_vars(&self, node: &Node) -> bool {
+        matches!(&node.kind, NodeKind::Name(name) if **name == *"vars") && self.local("vars").is_none()
+    }
+
+    fn vars_member(&mut self, node: &Node) -> Tree {
+        match self.only_member(node, "vars") {
+            Some(name) => self.variable(&name, node),
+            None => self.already_wrong(node),
+        }
+    }
+
+    /// The path of some segments.
+    fn path(&mut self, segments: &[Box<str>], node: &Node) -> Option<FieldPath> {
+        FieldPath::from_segments(segments)
             .map_err(|error| self.error(node.extent, error.to_string(), "a shorter path"))
             .ok()
-    }
-
-    /// The segment that stands in brackets.
-    fn index(&mut self, index: &Node) -> Option<Box<str>> {
-        let before = self.errors.len();
-        match self.node(index) {
-            Tree::Constant(Constant::Text(key)) => return Some(key),
-            Tree::Constant(Constant::Int(number)) if number >= 0 => return Some(number.to_string().into()),
-            _ if self.errors.len() > before => return None,
-            _ => {}
-        }
-        self.error(index.extent, "A field is named by a constant.", "a text, or an index from 0");
-        None
     }
 
     /// The name in `meta.name` or `vars.name`; longer chains are errors.
@@ -166,10 +238,10 @@ impl Checker<'_, '_> {
         let vars = self.compiler.vars;
         if let Some(value) = vars.get(name) {
             if let Some(constant) = constant_of(value) {
-                return Tree::Constant(constant);
+                return constant;
             }
-            let message = format!("The variable `{name}` is a list or a map.");
-            let error = self.make(node.extent, message, "a variable that is a single value");
+            let message = format!("The variable `{name}` holds a number that is out of range.");
+            let error = self.make(node.extent, message, "numbers of 64 bits");
             return self.push(error);
         }
         let expected = match vars.len() {
@@ -181,6 +253,14 @@ impl Checker<'_, '_> {
             error = error.hint(format!("Did you mean `vars.{near}`?"));
         }
         self.push(error)
+    }
+
+    /// The variable that a chain of members begins with, unless it is one of a macro.
+    fn root<'n>(&self, node: &'n Node) -> Option<&'n str> {
+        match &innermost(node).kind {
+            NodeKind::Name(name) if self.local(name).is_none() => Some(name),
+            _ => None,
+        }
     }
 
     /// Stands for a part whose error has been noted.
@@ -198,7 +278,6 @@ fn innermost(node: &Node) -> &Node {
     }
 }
 
-/// The variable that a chain of members begins with.
-fn root(node: &Node) -> Option<&str> {
-    if let NodeKind::Name(name) = &innermost(node).kind { Some(name) } else { None }
+fn is_text(node: &Node) -> bool {
+    matches!(node.kind, NodeKind::Constant(Constant::Text(_)))
 }

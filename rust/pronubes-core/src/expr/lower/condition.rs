@@ -1,5 +1,6 @@
 //! Conditions: comparisons of a field with a constant in one closure, and chains of them without a call in between.
 
+use super::super::contents;
 use super::super::tree::Pattern;
 use super::super::value::{compare, kind_of, no_value, settled, truth};
 use super::number::{double_fn, is_number, number_of};
@@ -90,6 +91,21 @@ fn test(tree: &Tree, literals: &mut Literals) -> Test {
             Test::Other(Box::new(move |scope| part(scope).map(|value| !value)))
         }
         Tree::In(part, constants) => Test::Other(membership(part, constants, literals)),
+        Tree::InList(part, list) => {
+            let (part, list) = (cell_fn(part, literals), cell_fn(list, literals));
+            Test::Other(Box::new(move |scope| {
+                let (part, list) = (part(scope)?, list(scope)?);
+                contents::contains(part, list, scope)
+            }))
+        }
+        Tree::HasMember(part, name) => {
+            let (part, name) = (cell_fn(part, literals), name.clone());
+            Test::Other(Box::new(move |scope| match part(scope) {
+                Ok(cell) => contents::member(cell, &name, scope).map(|found| found.is_some()),
+                Err(Reason::MissingField) => Ok(false),
+                Err(reason) => Err(reason),
+            }))
+        }
         Tree::Matches(part, pattern) => Test::Other(matches(part, pattern, literals)),
         other => Test::Other(match lower_cell(other, literals) {
             super::Code::Bool(code) => code,

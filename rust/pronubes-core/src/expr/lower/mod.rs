@@ -4,8 +4,10 @@
 //! Closures were measured against a byte code: 8 ns against 30 ns for `value * 1.8 + 32.0`, with simpler code.
 
 mod condition;
+mod looping;
 mod number;
 
+use super::contents;
 use super::functions::{Action, Function};
 use super::scope::Scope;
 use super::syntax::{Comparison, Constant, Operator};
@@ -50,6 +52,24 @@ impl Code {
     }
 }
 
+/// The code of a whole expression: what its macros do is counted from here on.
+pub(super) fn whole(tree: &Tree, literals: &mut Literals) -> Code {
+    let code = lower(tree, literals);
+    if !tree.has_macro() {
+        return code;
+    }
+    match code {
+        Code::Bool(code) => Code::Bool(Box::new(move |scope| {
+            scope.text.begin_steps();
+            code(scope)
+        })),
+        code => Code::Cell(Box::new(move |scope| {
+            scope.text.begin_steps();
+            code.eval(scope)
+        })),
+    }
+}
+
 /// The code of `tree`; its texts become literals.
 pub(super) fn lower(tree: &Tree, literals: &mut Literals) -> Code {
     match tree {
@@ -80,7 +100,30 @@ pub(super) fn lower(tree: &Tree, literals: &mut Literals) -> Code {
         | Tree::Or(_)
         | Tree::Compare(..)
         | Tree::In(..)
+        | Tree::InList(..)
+        | Tree::HasMember(..)
         | Tree::Matches(..) => Code::Bool(condition::lower(tree, literals)),
+        Tree::Macro(looped) => looping::lower(looped, literals),
+        Tree::List(parts) => Code::Cell(list(parts, literals, Cell::List)),
+        Tree::Map(parts) => Code::Cell(map(parts, literals)),
+        Tree::Local(number, ..) => {
+            let number = *number;
+            Code::Cell(Box::new(move |scope| Ok(scope.text.local(number))))
+        }
+        Tree::Member(part, name) => {
+            let (part, name) = (cell_fn(part, literals), name.clone());
+            Code::Cell(Box::new(move |scope| {
+                let cell = part(scope)?;
+                contents::member(cell, &name, scope)?.ok_or(Reason::MissingField)
+            }))
+        }
+        Tree::Index(part, index) => {
+            let (part, index) = (cell_fn(part, literals), cell_fn(index, literals));
+            Code::Cell(Box::new(move |scope| {
+                let (part, index) = (part(scope)?, index(scope)?);
+                contents::at(part, index, scope)
+            }))
+        }
     }
 }
 
@@ -94,6 +137,44 @@ pub(super) fn constant_cell(constant: &Constant, literals: &mut Literals) -> Cel
         Constant::Double(value) => Cell::Double(*value),
         Constant::Text(text) => Cell::Literal(literals.add_text(text)),
     }
+}
+
+/// `[a, b]`, or what stands between the brackets of `{a: b}`.
+fn list(parts: &[Tree], literals: &mut Literals, wrap: fn(Span) -> Cell) -> CellFn {
+    let constants: Option<Box<[Cell]>> = parts
+        .iter()
+        .map(|part| match part {
+            Tree::Constant(constant) => Some(constant_cell(constant, literals)),
+            _ => None,
+        })
+        .collect();
+    if let Some(cells) = constants {
+        return Box::new(move |scope| Ok(wrap(scope.text.push_list(&cells))));
+    }
+    let parts: Box<[CellFn]> = parts.iter().map(|part| cell_fn(part, literals)).collect();
+    Box::new(move |scope| {
+        let begun = scope.text.begin_list();
+        for part in &parts {
+            match part(scope) {
+                Ok(cell) => scope.text.push_element(cell),
+                Err(reason) => {
+                    scope.text.drop_list(begun);
+                    return Err(reason);
+                }
+            }
+        }
+        Ok(wrap(scope.text.end_list(begun)))
+    })
+}
+
+/// `{a: b}`; keys are texts, each once.
+fn map(parts: &[Tree], literals: &mut Literals) -> CellFn {
+    let made = list(parts, literals, Cell::Map);
+    Box::new(move |scope| {
+        let cell = made(scope)?;
+        contents::settle_keys(cell, scope)?;
+        Ok(cell)
+    })
 }
 
 fn cell_fn(tree: &Tree, literals: &mut Literals) -> CellFn {

@@ -4,7 +4,7 @@ use super::super::stage::{Narrowed, ScanPlan};
 use super::{EditState, NONE};
 use crate::expr::Inputs;
 use crate::payload::{
-    Cell, Field as TapeField, Kind, LiteralId, Literals, ObjectWriter, Scan, SlotId, TextArena, number, text,
+    Cell, Field as TapeField, Kind, LiteralId, Literals, ObjectWriter, Scan, SlotId, Span, TextArena, number, text,
 };
 
 impl EditState {
@@ -132,10 +132,40 @@ pub(crate) fn write_cell(cell: Cell, inputs: &Inputs<'_>, arena: &TextArena, out
         Cell::Text(span) => text::write(out, arena.get(span)),
         Cell::Topic(span) => text::write(out, span.of_str(inputs.topic)),
         Cell::Literal(id) => out.extend_from_slice(literal_json(inputs.literals, id)),
+        Cell::List(span) => write_list(span, inputs, arena, out),
+        Cell::Map(span) => write_map(span, inputs, arena, out),
         Cell::Null | Cell::Missing | Cell::Duplicate | Cell::Composite | Cell::Double(_) => {
             out.extend_from_slice(b"null")
         }
     }
+}
+
+/// A list that an expression made; lists nest no deeper than expressions do.
+#[inline(never)]
+fn write_list(elements: Span, inputs: &Inputs<'_>, arena: &TextArena, out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (index, element) in arena.cells(elements).iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_cell(*element, inputs, arena, out);
+    }
+    out.push(b']');
+}
+
+/// An object that an expression made.
+#[inline(never)]
+fn write_map(members: Span, inputs: &Inputs<'_>, arena: &TextArena, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (index, cell) in arena.cells(members).iter().enumerate() {
+        match index {
+            0 => {}
+            _ if index % 2 == 1 => out.push(b':'),
+            _ => out.push(b','),
+        }
+        write_cell(*cell, inputs, arena, out);
+    }
+    out.push(b'}');
 }
 
 fn literal_json(literals: &Literals, id: LiteralId) -> &[u8] {

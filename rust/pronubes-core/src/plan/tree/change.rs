@@ -43,7 +43,7 @@ impl Tree {
         self.take(path, source).map(drop)
     }
 
-    fn put(&mut self, path: &FieldPath, value: Node, source: Source<'_>) -> Result<(), Reason> {
+    pub(super) fn put(&mut self, path: &FieldPath, value: Node, source: Source<'_>) -> Result<(), Reason> {
         let mut node = &mut self.root;
         for segment in path.segments() {
             node.grow(source);

@@ -6,6 +6,7 @@
 
 mod change;
 mod flatten;
+mod lists;
 mod output;
 
 use crate::Reason;
@@ -62,6 +63,7 @@ enum Key {
 pub(crate) struct Source<'a> {
     pub(crate) payload: &'a [u8],
     pub(crate) literals: &'a Literals,
+    pub(crate) topic: &'a str,
 }
 
 impl Default for Tree {

@@ -1,0 +1,34 @@
+//! How much one expression may do for one message. A publisher can send a list of any length that the limits of the
+//! payload allow; what a route then costs must not grow without bound.
+
+use super::scope::Scope;
+use crate::reason::Reason;
+
+/// Most elements of a list that a macro loops over, or that a function makes.
+pub const MAX_ELEMENTS: usize = 10_000;
+/// Most macros inside of each other: the body of one, not what it loops over.
+pub const MAX_MACROS: usize = crate::payload::MAX_LOCALS;
+/// Most steps of the macros of an expression for one message. A step is a part of the expression that is evaluated for
+/// an element, or 64 bytes that are searched, compared or copied meanwhile.
+pub const MAX_STEPS: u32 = 1_000_000;
+
+/// How many bytes count as one step.
+const BYTES_PER_STEP: usize = 64;
+
+impl Scope<'_> {
+    /// Counts the bytes that a function is about to look at. Who loops asks [`Scope::check_bounds`] for each element.
+    #[inline]
+    pub(super) fn spend_bytes(&mut self, bytes: usize) {
+        self.text.spend(u32::try_from(bytes / BYTES_PER_STEP).unwrap_or(u32::MAX));
+    }
+
+    /// Counts steps.
+    ///
+    /// # Errors
+    /// There are more than one message may take, or it has made more text or lists than it may.
+    #[inline]
+    pub(super) fn check_bounds(&mut self, steps: u32) -> Result<(), Reason> {
+        let is_within = self.text.spend(steps) <= MAX_STEPS && !self.text.is_full();
+        if is_within { Ok(()) } else { Err(Reason::ExpressionLimit) }
+    }
+}
