@@ -600,10 +600,14 @@ class Pipeline:
         payloads: Sequence[bytes],
         *,
         source_ns: Sequence[int | None] | None = None,
+        qos: Sequence[int] | None = None,
+        retain: Sequence[bool] | None = None,
         position: int | None = None,
         now_ns: int,
     ) -> Work | None:
         """Messages from a batch source. About 0.3 us per message; does not detach.
+
+        `qos` and `retain` say how a broker had sent them: expressions read them as `meta`.
 
         A topic that is not valid rejects that message (counted, quarantined). With a position, `Work.settled` tells
         when all

@@ -69,11 +69,16 @@ impl Pipeline {
 impl Inflow<'_> {
     /// One message.
     pub fn message(&mut self, topic: &str, payload: &[u8], source_ns: Option<i64>) {
+        self.message_with(topic, payload, Meta { source_ns, ..Meta::default() });
+    }
+
+    /// One message with its circumstances, as a broker would have sent it; when it was received, the pipeline says.
+    pub fn message_with(&mut self, topic: &str, payload: &[u8], meta: Meta) {
         if let Err(error) = validate_topic(topic) {
             return self.reject(Reason::InvalidTopic, &error.to_string(), topic, payload);
         }
         let Self { pipeline, slot, id, delivery, hold, .. } = self;
-        let meta = Meta { received_ns: pipeline.now_ns, source_ns, ..Meta::default() };
+        let meta = Meta { received_ns: pipeline.now_ns, ..meta };
         let hold = hold.as_ref().map(|hold| pipeline.floor.settle.hold(hold));
         let mut inside = Inside { router: &mut pipeline.router, wiring: &pipeline.wiring, floor: &mut pipeline.floor };
         inside.route(*id, *delivery, Arrival { slot: *slot, topic, payload, meta, hold });

@@ -34,6 +34,36 @@ pub fn same_length(rows: usize, columns: &[(&str, Option<usize>)]) -> PyResult<(
     }
 }
 
+/// Circumstances of messages, row by row, where the source knows them.
+pub struct Circumstances {
+    pub source_ns: Option<Vec<Option<i64>>>,
+    pub qos: Option<Vec<u8>>,
+    pub retain: Option<Vec<bool>>,
+}
+
+impl Circumstances {
+    pub fn check(&self, topics: usize, payloads: usize) -> PyResult<()> {
+        let Self { source_ns, qos, retain } = self;
+        let columns = [
+            ("payloads", Some(payloads)),
+            ("source_ns", source_ns.as_ref().map(Vec::len)),
+            ("qos", qos.as_ref().map(Vec::len)),
+            ("retain", retain.as_ref().map(Vec::len)),
+        ];
+        same_length(topics, &columns)
+    }
+
+    #[inline]
+    pub fn of(&self, row: usize) -> Meta {
+        Meta {
+            source_ns: self.source_ns.as_ref().and_then(|times| times[row]),
+            qos: self.qos.as_ref().map_or(0, |qos| qos[row]),
+            retain: self.retain.as_ref().is_some_and(|retain| retain[row]),
+            received_ns: 0,
+        }
+    }
+}
+
 /// A value of a structured source.
 pub enum Value {
     Null,

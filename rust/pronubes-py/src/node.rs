@@ -141,7 +141,7 @@ impl Pipeline {
         })
     }
 
-    #[pyo3(signature = (source, topics, payloads, *, source_ns=None, position=None, now_ns))]
+    #[pyo3(signature = (source, topics, payloads, *, source_ns=None, qos=None, retain=None, position=None, now_ns))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn push(
         &self,
@@ -150,18 +150,18 @@ impl Pipeline {
         topics: Vec<PyBackedStr>,
         payloads: Vec<PyBackedBytes>,
         source_ns: Option<Vec<Option<i64>>>,
+        qos: Option<Vec<u8>>,
+        retain: Option<Vec<bool>>,
         position: Option<u64>,
         now_ns: i64,
     ) -> PyResult<Option<Work>> {
-        args::same_length(
-            topics.len(),
-            &[("payloads", Some(payloads.len())), ("source_ns", source_ns.as_ref().map(Vec::len))],
-        )?;
+        let circumstances = args::Circumstances { source_ns, qos, retain };
+        circumstances.check(topics.len(), payloads.len())?;
         self.run(py, |state| {
             let inflow = state.pipeline.push(source, position, now_ns);
             let mut inflow = inflow.ok_or_else(|| unknown("batch source", source))?;
             for (row, (topic, payload)) in topics.iter().zip(&payloads).enumerate() {
-                inflow.message(topic, payload, source_ns.as_ref().and_then(|times| times[row]));
+                inflow.message_with(topic, payload, circumstances.of(row));
             }
             inflow.end();
             Ok(())
