@@ -321,7 +321,9 @@ class Router:
         """Lets go what stateful steps hold back and for which time has come. About 1 us per message; does not detach."""
     def next_deadline(self) -> int | None:
         """When `advance` may have something to let go, in nanoseconds since 1970 (UTC). Cheap; does not detach."""
-    def explain(self, source: str, topic: str, payload: bytes, *, now_ns: int) -> bytes:
+    def explain(
+        self, source: str, topic: str, payload: bytes, *, now_ns: int, source_ns: int | None = None, qos: int = 0, retain: bool = False
+    ) -> bytes:
         """What every route does with a message, step by step, as JSON. Some 10 us; does not detach.
 
         Raises:

@@ -29,12 +29,16 @@ class Recorded:
         payload: Its payload, byte for byte.
         time_ns: When it came, in nanoseconds since 1970 (UTC); 0 where the recording does not say.
         retain: Whether a broker had kept it.
+        qos: The quality of service it came with.
+        source: The source it came from; empty where the recording does not say.
     """
 
     topic: str
     payload: bytes
     time_ns: int = 0
     retain: bool = False
+    qos: int = 0
+    source: str = ""
 
 
 def read_recording(path: str | Path) -> Iterator[Recorded]:

@@ -101,13 +101,24 @@ class Router:
         """Return when `advance` may have something to let go, in nanoseconds since 1970 (UTC); None: never."""
         return self._engine.next_deadline()
 
-    def explain(self, source: str, topic: str, payload: bytes, *, now_ns: int | None = None) -> dict[str, Any]:  # Any: a JSON document
+    def explain(
+        self, source: str, topic: str, payload: bytes, *, now_ns: int | None = None, qos: int = 0, retain: bool = False
+    ) -> dict[str, Any]:  # Any: a JSON document
         """Tell what every route does with a message, step by step.
+
+        Args:
+            source: The name of the source.
+            topic: The message's topic.
+            payload: Its payload.
+            now_ns: As for `route`.
+            qos: The quality of service it came with.
+            retain: Whether the broker had kept it.
 
         Raises:
             KeyError: There is no such source.
         """
-        explanation: dict[str, Any] = orjson.loads(self._engine.explain(source, topic, payload, now_ns=time.time_ns() if now_ns is None else now_ns))
+        now_ns = time.time_ns() if now_ns is None else now_ns
+        explanation: dict[str, Any] = orjson.loads(self._engine.explain(source, topic, payload, now_ns=now_ns, qos=qos, retain=retain))
         return explanation
 
     def stats(self) -> dict[str, Any]:  # Any: a JSON document

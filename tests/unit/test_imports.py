@@ -12,6 +12,7 @@ ALLOWED = (
     "batch.py",
     "contracts/engine.py",
     "recording.py",
+    "cases/",
     "pipeline/",
     "testing/",
 )

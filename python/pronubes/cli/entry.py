@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "run": "Run a configuration.",
     "check": "Check a configuration: errors with lines, and warnings.",
     "explain": "Show what a configuration does with a topic and payload, step by step.",
+    "test": "Run the cases of a configuration: messages in, what must become of them.",
     "status": "One look at a running node: the account, queues, backlogs, logs, health.",
     "doctor": "What limits the promise and the rate on this machine: disk, clock, brokers, in numbers.",
     "top": "Watch rates, queues and ledgers of a running node.",

@@ -47,6 +47,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
     parser.add_argument("--source", metavar="NAME", help="The source it comes from (default: the first that can hand in the topic).")
     parser.add_argument("--received-ms", metavar="MS", type=int, help="When it comes, in milliseconds since 1970 (default: now).")
+    parser.add_argument("--qos", type=int, choices=(0, 1, 2), default=0, help="The quality of service it comes with (default: 0).")
+    parser.add_argument("--retain", action="store_true", help="The broker had kept it.")
     add_json_argument(parser)
 
 
@@ -54,17 +56,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Explain the message."""
     from pronubes.config.compile import compile_router
     from pronubes.config.load import load
+    from pronubes.config.sources import source_for
     from pronubes.router import Router
 
     loaded = load(arguments.config)
-    source = arguments.source or _source_for(loaded, arguments.topic)
+    source = arguments.source or source_for(loaded, arguments.topic)
     if source not in loaded.configuration.sources:
         known = ", ".join(loaded.configuration.sources) or "none"
         sys.stderr.write(f"There is no source `{source}`. Sources: {known}.\n" if source else "The configuration has no source.\n")
         return ExitCode.USAGE
     payload = sys.stdin.buffer.read(_MOST_PAYLOAD + 1) if arguments.payload == "-" else arguments.payload.encode(errors="surrogateescape")
     now_ns = None if arguments.received_ms is None else arguments.received_ms * 1_000_000
-    explanation = Router(compile_router(loaded)).explain(source, arguments.topic, payload, now_ns=now_ns)
+    router = Router(compile_router(loaded))
+    explanation = router.explain(source, arguments.topic, payload, now_ns=now_ns, qos=arguments.qos, retain=arguments.retain)
     _add_origins(explanation, loaded)
     if arguments.json:
         print_json(explanation)
@@ -72,20 +76,6 @@ def run(arguments: argparse.Namespace) -> int:
         _print(render(explanation, loaded.values.get("routes", {})))
     is_good = explanation["is_taken"] and all(route["fate"] not in {"quarantined", "rejected"} for route in explanation["routes"])
     return ExitCode.OK if is_good else ExitCode.FAILED
-
-
-def _source_for(loaded: Loaded, topic: str) -> str:
-    """Choose the source that the topic most likely comes from."""
-    from pronubes import TopicError, topic_matches
-
-    sources = loaded.configuration.sources
-    for name, source in sources.items():
-        try:
-            if any(topic_matches(filter_, topic) for filter_ in source.options.filters() or ()):
-                return name
-        except TopicError:
-            break
-    return next((name for name, source in sources.items() if source.options.filters() is None), next(iter(sources), ""))
 
 
 def _add_origins(explanation: dict[str, Any], loaded: Loaded) -> None:  # Any: a JSON document

@@ -27,7 +27,7 @@ from pronubes.config.variables import Value, VariableProblem, substitute
 from pronubes.diagnostics import Diagnostic
 from pronubes.errors import ConfigurationError
 
-__all__ = ["Loaded", "in_order", "load", "load_text", "load_values", "without_garbage_collection"]
+__all__ = ["Loaded", "in_order", "load", "load_text", "load_values", "variable_finding", "without_garbage_collection"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +54,28 @@ class Loaded:
         return self.base_dir / self.configuration.data_dir
 
 
-def load(path: str | Path) -> Loaded:
+def load(path: str | Path, *, variables: Mapping[str, Value] | None = None) -> Loaded:
     """Read a configuration file.
+
+    Args:
+        path: The file.
+        variables: Values that count in place of those under `vars`.
 
     Raises:
         ConfigurationError: The file cannot be read or has errors; all of them.
     """
     text = read_text(path, hint="Name the file with `--config`, or let `pronubes init` write one.")
-    return load_text(text, file=str(path), base_dir=Path(path).resolve().parent)
+    return load_text(text, file=str(path), base_dir=Path(path).resolve().parent, variables=variables)
 
 
-def load_text(text: str, *, file: str = "<text>", base_dir: Path | None = None) -> Loaded:
+def load_text(text: str, *, file: str = "<text>", base_dir: Path | None = None, variables: Mapping[str, Value] | None = None) -> Loaded:
     """Read a configuration from a text.
 
     Args:
         text: The YAML.
         file: What findings call it.
         base_dir: The folder that relative paths count from; the current one when left out.
+        variables: As for `load`.
 
     Raises:
         ConfigurationError: The text has errors; all of them.
@@ -80,11 +85,12 @@ def load_text(text: str, *, file: str = "<text>", base_dir: Path | None = None) 
             values, pending = read_values(text)
             problems: list[Finding] = []
         except Irregular:
-            return _load_irregular(text, file, base_dir or Path.cwd())
+            return _load_irregular(text, file, base_dir or Path.cwd(), variables)
+        _override(values, variables)
         places = Places(file, text, _variables(values))
         problems += _put_in(outside_of_templates(values, pending), places.variables)
         if problems:
-            return _load_irregular(text, file, base_dir or Path.cwd())
+            return _load_irregular(text, file, base_dir or Path.cwd(), variables)
         return _check(values, places, base_dir or Path.cwd(), [])
 
 
@@ -105,13 +111,14 @@ def load_values(values: Mapping[str, Any], *, file: str = "<values>", base_dir: 
     return _check(copied, Places(file, None, variables), base_dir or Path.cwd(), problems)
 
 
-def _load_irregular(text: str, file: str, base_dir: Path) -> Loaded:
+def _load_irregular(text: str, file: str, base_dir: Path, variables: Mapping[str, Value] | None) -> Loaded:
     """Read a text that is odd, to say what is wrong; or to find that it is only unusual."""
     places = Places(file, text, {})
     document = places.document
     if document is None or document.root is None:
         raise ConfigurationError(document.problems if document else [])
     values = document.root.plain_value()
+    _override(values, variables)
     places.variables = _variables(values)
     problems: list[Finding] = list(nothings(document.root, ()))
     copied = _copy_outside_of_templates(values, places.variables, problems)
@@ -156,6 +163,12 @@ def _variables(values: Mapping[str, Any]) -> dict[str, Value]:
     return {str(name): value for name, value in variables.items() if isinstance(value, str | int | float)}
 
 
+def _override(values: dict[str, Any], variables: Mapping[str, Value] | None) -> None:
+    written = values.get("vars", {})
+    if variables and isinstance(written, dict):
+        values["vars"] = {**written, **variables}
+
+
 def _put_in(pending: Iterable[tuple[Any, Any]], variables: Mapping[str, Value]) -> list[Finding]:
     for container, key in pending:
         try:
@@ -192,11 +205,12 @@ def _copy(value: Any, path: tuple[str | int, ...], variables: Mapping[str, Value
     try:
         return substitute(value, variables)
     except VariableProblem as problem:
-        problems.append(_variable_finding(problem, path, variables))
+        problems.append(variable_finding(problem, path, variables))
         return value
 
 
-def _variable_finding(problem: VariableProblem, path: tuple[str | int, ...], variables: Mapping[str, Value]) -> Finding:
+def variable_finding(problem: VariableProblem, path: tuple[str | int, ...], variables: Mapping[str, Value]) -> Finding:
+    """Say which variable cannot be put in, and which there are."""
     from pronubes.suggest import did_you_mean
 
     expected = ", ".join(f"`{name}`" for name in variables) or "a name under `vars`; there is none yet"

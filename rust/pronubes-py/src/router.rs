@@ -90,7 +90,8 @@ impl PyRouter {
         guard(|| Ok(self.lock().router.next_deadline()))
     }
 
-    #[pyo3(signature = (source, topic, payload, *, now_ns))]
+    #[pyo3(signature = (source, topic, payload, *, now_ns, source_ns=None, qos=0, retain=false))]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn explain<'py>(
         &self,
         py: Python<'py>,
@@ -98,11 +99,14 @@ impl PyRouter {
         topic: &str,
         payload: &[u8],
         now_ns: i64,
+        source_ns: Option<i64>,
+        qos: u8,
+        retain: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         guard(|| {
             let id = self.source(source)?;
             let explanation = if validate_topic(topic).is_ok() {
-                let meta = Meta { received_ns: now_ns, ..Meta::default() };
+                let meta = Meta { qos, retain, received_ns: now_ns, source_ns };
                 self.lock().router.explain(&Message { source: id, topic, payload, meta })
             } else {
                 Explanation {
