@@ -45,6 +45,7 @@ routes:
       - python: {call: "case_hooks:label", timeout: 200ms}
       - set: {behind: true}
     to: history
+  slow: {filter: "raw/slow/{tag}", steps: [{throttle: {every: 10s}}], topic: "slow/{tag}", to: uns}
   strict: {filter: raw/strict, contract: value@1, to: history}
 """
 HOOKS = """\
