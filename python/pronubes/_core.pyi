@@ -51,6 +51,7 @@ BUILD: str
 """How this module was built, for `pronubes --version` and reports: version, profile and target."""
 
 _Dtype: TypeAlias = Literal["f64", "i64", "bool", "text", "json", "binary"]
+_HookReason: TypeAlias = Literal["hook_failed", "hook_timeout", "hook_output", "hook_open", "hook_died", "hook_memory", "not_finite", "invalid_utf8"]
 
 # ------------------------------------------------------------------------------------------------------------- errors
 
@@ -724,13 +725,14 @@ class Pipeline:
         payloads: Sequence[bytes | None] | None = None,
         topics: Sequence[str | None] | None = None,
         keep: Buffer | None = None,
-        failed: Sequence[tuple[int, str]] = (),
+        failed: Sequence[tuple[int, _HookReason, str]] = (),
         now_ns: int,
-    ) -> None:
+    ) -> list[tuple[str, int, str]]:
         """The hook's result; the routes go on from there. About 0.2 us per row beside the rest of the route; does not
         detach. May be called on the hook's own thread: what it leaves to do comes with the next call that gives `Work`.
 
-        Anything of the wrong shape (row count, type) quarantines the whole batch as `hook_output`.
+        Anything of the wrong shape (row count, type) quarantines the whole batch as `hook_output`; one element of a list that is of the wrong
+        type quarantines its row.
 
         Args:
             hook: which.
@@ -743,8 +745,11 @@ class Pipeline:
             payloads: new payloads, None for a row that stays.
             topics: new topics for the rest of the route, None for a row that stays.
             keep: one byte per row, 0 for rows that end here (counted as filtered).
-            failed: rows that the hook failed on, with its words: quarantined as `hook_failed`.
+            failed: rows that the hook failed on, with the reason and its words: they are quarantined.
             now_ns: the time.
+
+        Returns:
+            What goes to the quarantine: reason, how many rows, the words about the first of them.
 
         Raises:
             KeyError: there is no such hook or batch.
@@ -754,7 +759,7 @@ class Pipeline:
         hook: int,
         batch: int,
         *,
-        reason: Literal["hook_failed", "hook_timeout", "hook_output"],
+        reason: _HookReason,
         detail: str,
         now_ns: int,
     ) -> None:

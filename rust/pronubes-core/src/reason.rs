@@ -75,7 +75,10 @@ reasons! {
     // Hooks
     HookFailed "hook_failed" "The Python hook raised an exception." "The detail has the exception; the log names the hook and counts the messages.";
     HookTimeout "hook_timeout" "The Python hook did not return within its time budget." "Raise `timeout` on the step, or make the hook faster.";
-    HookOutput "hook_output" "The Python hook returned something that is not a batch of the right shape." "The detail says what was expected.";
+    HookOutput "hook_output" "The Python hook returned something of the wrong shape or type." "The detail says what was expected.";
+    HookOpen "hook_open" "The Python hook failed too often and was not called." "The detail says what failed; mend the hook, load the configuration again, and replay.";
+    HookDied "hook_died" "The worker process of the Python hook ended while it had the message." "The detail has its exit code or signal; run the hook with this payload in a test.";
+    HookMemory "hook_memory" "The Python hook needed more memory than its worker process may have." "Raise `memory` on the step, or make the hook need less.";
     // Contracts
     ContractNotObject "contract_not_object" "The contract wants an object and the payload is another value." "Fix the publisher, or give the contract a `scalar`.";
     ContractMissingField "contract_missing_field" "A field that the contract wants is not there." "Fix the publisher, or make the field `optional` in a new version of the contract.";

@@ -44,6 +44,17 @@ pub struct FieldEdit {
     pub valid: Option<Vec<bool>>,
 }
 
+/// A row that a hook failed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Which row.
+    pub row: usize,
+    /// Why.
+    pub reason: Reason,
+    /// The hook's words.
+    pub words: String,
+}
+
 /// What a hook made of its batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HookResult {
@@ -55,8 +66,8 @@ pub struct HookResult {
     pub topics: Option<Vec<Option<String>>>,
     /// Which rows go on.
     pub keep: Option<Vec<bool>>,
-    /// Rows that the hook failed on, with its words.
-    pub failed: Vec<(usize, String)>,
+    /// Rows that the hook failed on, in order, each once.
+    pub failed: Vec<Failure>,
 }
 
 impl HookResult {
@@ -81,16 +92,19 @@ impl HookResult {
         self.payloads.as_ref().map_or(Ok(()), |payloads| fits("the list of payloads", payloads.len()))?;
         self.topics.as_ref().map_or(Ok(()), |topics| fits("the list of topics", topics.len()))?;
         self.keep.as_ref().map_or(Ok(()), |keep| fits("the mask of rows", keep.len()))?;
-        match self.failed.iter().find(|(row, _)| *row >= rows) {
-            Some((row, _)) => Err(format!("The batch has {rows} rows and row {row} is said to have failed.")),
+        match self.failed.last().filter(|failure| failure.row >= rows) {
+            Some(Failure { row, .. }) => {
+                Err(format!("The batch has {rows} rows and row {row} is said to have failed."))
+            }
             None => Ok(()),
         }
     }
 
-    /// The hook's words about a row that it failed on.
+    /// Why the hook failed on a row.
     #[must_use]
-    pub fn failure(&self, row: usize) -> Option<&str> {
-        self.failed.iter().find(|(failed, _)| *failed == row).map(|(_, words)| words.as_str())
+    pub fn failure(&self, row: usize) -> Option<&Failure> {
+        let at = self.failed.binary_search_by_key(&row, |failure| failure.row).ok()?;
+        self.failed.get(at)
     }
 
     /// Whether a row goes on.

@@ -31,7 +31,7 @@ pub mod queue;
 mod receive;
 mod reload;
 pub mod replay;
-mod resume;
+pub mod resume;
 pub mod settle;
 pub mod sink;
 mod source;

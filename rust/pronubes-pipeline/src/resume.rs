@@ -11,32 +11,53 @@ use crate::pipeline::Pipeline;
 use crate::quarantine::Fault;
 use crate::source::Source;
 
+/// Rows that a hook's result sends to the quarantine for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub reason: Reason,
+    /// How many rows.
+    pub count: usize,
+    /// The words about the first of them.
+    pub detail: String,
+}
+
 impl Pipeline {
-    /// A hook's result comes back and its rows' routes go on, in order; false when there is no such hook or batch.
-    pub fn hook_done(&mut self, hook: u32, batch: u64, result: &HookResult, now_ns: i64) -> bool {
-        let Some(entry) = self.floor.hooks.get_mut(hook as usize) else { return false };
+    /// A hook's result comes back and its rows' routes go on, in order. What of it goes to the quarantine; nothing at all when there is
+    /// no such hook or batch.
+    pub fn hook_done(&mut self, hook: u32, batch: u64, result: &HookResult, now_ns: i64) -> Option<Vec<Refused>> {
+        let entry = self.floor.hooks.get_mut(hook as usize)?;
         let generation = entry.generation;
-        let Some(mut returned) = entry.queue.give_back(batch) else { return false };
+        let mut returned = entry.queue.give_back(batch)?;
         self.now_ns = self.now_ns.max(now_ns); // It comes from another thread, whose clock was read before it waited.
         let (router, wiring) = plan_of(&mut self.router, &self.wiring, &mut self.retired, self.generation, generation);
-        let mut resumption = Resumption { router, wiring, floor: &mut self.floor, sources: &self.sources };
+        let floor = &mut self.floor;
+        let mut resumption = Resumption { router, wiring, floor, sources: &self.sources, refused: Vec::new() };
         match result.check(returned.len()) {
             Ok(()) => resumption.resume(&mut returned, result),
             Err(detail) => resumption.fail(&mut returned, Reason::HookOutput, &detail),
         }
-        true
+        Some(resumption.refused)
     }
 
-    /// A hook gave nothing: its rows are quarantined with their original bytes; false when there is no such hook or batch.
-    pub fn hook_failed(&mut self, hook: u32, batch: u64, reason: Reason, detail: &str, now_ns: i64) -> bool {
-        let Some(entry) = self.floor.hooks.get_mut(hook as usize) else { return false };
+    /// A hook gave nothing: its rows are quarantined with their original bytes; nothing when there is no such hook or batch.
+    pub fn hook_failed(
+        &mut self,
+        hook: u32,
+        batch: u64,
+        reason: Reason,
+        detail: &str,
+        now_ns: i64,
+    ) -> Option<Vec<Refused>> {
+        let entry = self.floor.hooks.get_mut(hook as usize)?;
         let generation = entry.generation;
-        let Some(mut returned) = entry.queue.give_back(batch) else { return false };
+        let mut returned = entry.queue.give_back(batch)?;
         self.now_ns = self.now_ns.max(now_ns); // It comes from another thread, whose clock was read before it waited.
         let (router, wiring) = plan_of(&mut self.router, &self.wiring, &mut self.retired, self.generation, generation);
-        let mut resumption = Resumption { router, wiring, floor: &mut self.floor, sources: &self.sources };
+        let floor = &mut self.floor;
+        let mut resumption = Resumption { router, wiring, floor, sources: &self.sources, refused: Vec::new() };
         resumption.fail(&mut returned, reason, detail);
-        true
+        Some(resumption.refused)
     }
 }
 
@@ -62,6 +83,7 @@ struct Resumption<'a> {
     wiring: &'a Wiring,
     floor: &'a mut Floor,
     sources: &'a [Source],
+    refused: Vec<Refused>,
 }
 
 impl Resumption<'_> {
@@ -78,8 +100,8 @@ impl Resumption<'_> {
                 }
                 continue;
             }
-            if let Some(words) = result.failure(row) {
-                self.refuse(&origin, Reason::HookFailed, words, hold);
+            if let Some(failure) = result.failure(row) {
+                self.refuse(&origin, failure.reason, &failure.words, hold);
                 continue;
             }
             let new_topic = result.topic(row);
@@ -129,6 +151,10 @@ impl Resumption<'_> {
     ) {
         let route: RouteId = origin.item.route;
         self.router.hook_failed(route, reason);
+        match self.refused.iter_mut().find(|refused| refused.reason == reason) {
+            Some(refused) => refused.count += 1,
+            None => self.refused.push(Refused { reason, count: 1, detail: detail.to_owned() }),
+        }
         let fault = Fault {
             meta: origin.meta,
             source: origin.item.source,

@@ -1,10 +1,9 @@
 //! Arguments from Python: buffers, columns, values.
 
-use pronubes_core::{Meta, Reason};
-use pronubes_pipeline::edit::{FieldEdit, HookResult, Values};
+use pronubes_core::Meta;
 use pronubes_pipeline::inflow::{Inflow, Reading, SourceValue};
 use pronubes_pipeline::replay::Replay;
-use pyo3::buffer::{Element, PyBuffer};
+use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBool, PyFloat, PyInt, PyMemoryView, PySlice, PyString};
@@ -136,65 +135,6 @@ impl Readings {
             inflow.reading(topic, &Reading { value, quality: quality.as_deref(), unit: unit.as_deref(), source_ns });
         }
     }
-}
-
-/// A hook's result. Whatever does not fit is a sentence for the quarantine, not an exception: the rows must go somewhere.
-pub fn hook_result(
-    py: Python<'_>,
-    fields: &[Bound<'_, PyAny>],
-    payloads: Option<Bound<'_, PyAny>>,
-    topics: Option<Bound<'_, PyAny>>,
-    keep: Option<Bound<'_, PyAny>>,
-    failed: Vec<(usize, String)>,
-) -> Result<HookResult, String> {
-    let fields = fields.iter().map(|field| field_edit(py, field)).collect::<Result<_, String>>()?;
-    Ok(HookResult {
-        fields,
-        payloads: payloads.map(|list| extract(&list, "The payloads are")).transpose()?,
-        topics: topics.map(|list| extract(&list, "The topics are")).transpose()?,
-        keep: keep.map(|mask| mask_of(py, &mask, "The mask of rows is")).transpose()?,
-        failed,
-    })
-}
-
-fn extract<'py, T>(object: &Bound<'py, PyAny>, what: &str) -> Result<T, String>
-where
-    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
-{
-    object.extract().map_err(|error| format!("{what} not of the right type: {error}."))
-}
-
-fn elements<T: Element>(py: Python<'_>, object: &Bound<'_, PyAny>, what: &str) -> Result<Vec<T>, String> {
-    let buffer = PyBuffer::<T>::get(object).map_err(|error| format!("{what} not of the right type: {error}."))?;
-    buffer.to_vec(py).map_err(|error| format!("{what} not readable: {error}."))
-}
-
-fn mask_of(py: Python<'_>, object: &Bound<'_, PyAny>, what: &str) -> Result<Vec<bool>, String> {
-    Ok(elements::<u8>(py, object, what)?.into_iter().map(|byte| byte != 0).collect())
-}
-
-fn field_edit(py: Python<'_>, field: &Bound<'_, PyAny>) -> Result<FieldEdit, String> {
-    let (name, dtype, values, valid): (String, String, Bound<'_, PyAny>, Option<Bound<'_, PyAny>>) =
-        field.extract().map_err(|error| format!("A field is a tuple of name, dtype, values and validity: {error}."))?;
-    let what = format!("Field `{name}` is");
-    let values = match dtype.as_str() {
-        "f64" => Values::F64(elements(py, &values, &what)?),
-        "i64" => Values::I64(elements(py, &values, &what)?),
-        "bool" => Values::Bool(mask_of(py, &values, &what)?),
-        "text" => Values::Text(values.extract().map_err(|error: PyErr| format!("{what} no list of text: {error}."))?),
-        other => {
-            return Err(format!("Field `{name}` has the type `{other}`; a hook can write f64, i64, bool and text."));
-        }
-    };
-    let valid = valid.map(|mask| mask_of(py, &mask, &format!("The validity of field `{name}` is"))).transpose()?;
-    Ok(FieldEdit { name, values, valid })
-}
-
-/// A reason that a hook's runner may give.
-pub fn hook_reason(code: &str) -> PyResult<Reason> {
-    let known = [Reason::HookFailed, Reason::HookTimeout, Reason::HookOutput];
-    let found = known.into_iter().find(|reason| reason.code() == code);
-    found.ok_or_else(|| unfit(format!("`{code}` is no reason of a hook.")))
 }
 
 /// A document as JSON.

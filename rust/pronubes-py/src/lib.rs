@@ -6,6 +6,7 @@ mod batch;
 mod contract;
 mod detach;
 mod error;
+mod hook_result;
 mod log;
 mod logs;
 mod node;

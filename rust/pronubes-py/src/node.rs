@@ -16,6 +16,7 @@ use crate::args;
 use crate::batch::Batch;
 use crate::detach;
 use crate::error::{guard, spec_failure, topic_error, unfit, unknown};
+use crate::hook_result;
 use crate::logs;
 use crate::quarantine::QuarantineBatch;
 use crate::work::Work;
@@ -265,30 +266,32 @@ impl Pipeline {
         payloads: Option<Bound<'_, PyAny>>,
         topics: Option<Bound<'_, PyAny>>,
         keep: Option<Bound<'_, PyAny>>,
-        failed: Vec<(usize, String)>,
+        failed: hook_result::Failed,
         now_ns: i64,
-    ) -> PyResult<()> {
+    ) -> PyResult<Vec<(&'static str, usize, String)>> {
         // Before the lock is taken: reading arguments may run Python code.
-        let result = guard(|| Ok(args::hook_result(py, &fields, payloads, topics, keep, failed)))?;
+        let parts = hook_result::Parts { fields: &fields, payloads, topics, keep, failed };
+        let result = guard(|| Ok(hook_result::read(py, parts)))?;
         guard(|| {
             let mut state = self.lock();
-            let is_known = match result {
+            let refused = match result {
                 Ok(result) => state.pipeline.hook_done(hook, batch, &result, now_ns),
                 Err(detail) => {
                     let reason = pronubes_core::Reason::HookOutput;
                     state.pipeline.hook_failed(hook, batch, reason, &detail, now_ns)
                 }
             };
-            is_known.then_some(()).ok_or_else(|| unknown("such hook or batch", format!("{hook} {batch}")))
+            let refused = refused.ok_or_else(|| unknown("such hook or batch", format!("{hook} {batch}")))?;
+            Ok(hook_result::told(refused))
         })
     }
 
     #[pyo3(signature = (hook, batch, *, reason, detail, now_ns))]
     fn hook_failed(&self, hook: u32, batch: u64, reason: &str, detail: &str, now_ns: i64) -> PyResult<()> {
-        let reason = args::hook_reason(reason)?;
+        let reason = hook_result::reason(reason)?;
         guard(|| {
-            let is_known = self.lock().pipeline.hook_failed(hook, batch, reason, detail, now_ns);
-            is_known.then_some(()).ok_or_else(|| unknown("such hook or batch", format!("{hook} {batch}")))
+            let refused = self.lock().pipeline.hook_failed(hook, batch, reason, detail, now_ns);
+            refused.map(drop).ok_or_else(|| unknown("such hook or batch", format!("{hook} {batch}")))
         })
     }
 

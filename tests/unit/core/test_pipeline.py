@@ -204,9 +204,10 @@ class TestHooks:
             ({"fields": [("value", "text", [1, 2], None)]}, "value"),
             ({"fields": [("value", "binary", [b"", b""], None)]}, "binary"),
             ({"payloads": [b"1"]}, "payloads"),
-            ({"topics": ["a", 3]}, "topics"),
             ({"keep": np.ones(1, np.uint8)}, "mask"),
-            ({"failed": [(2, "x")]}, "row 2"),
+            ({"failed": [(2, "hook_failed", "x")]}, "row 2"),
+            ({"failed": [(0, "bored", "x")]}, "bored"),
+            ({"payloads": 3}, "no list"),
         ],
     )
     def test_a_result_of_the_wrong_shape_quarantines_the_batch(self, changes, detail):
@@ -225,9 +226,26 @@ class TestHooks:
         push(pipeline, *((f"raw/a/{row}", b'{"value": 1}') for row in range(3)))
         batch = pipeline.take_hook(0)
         values = np.array([1.0, np.nan, 3.0])
-        pipeline.hook_done(0, batch.id, fields=[("value", "f64", values, None)], failed=[(0, "ZeroDivisionError")], now_ns=NOW)
+        pipeline.hook_done(0, batch.id, fields=[("value", "f64", values, None)], failed=[(0, "hook_failed", "ZeroDivisionError")], now_ns=NOW)
         assert taken(pipeline) == [("acme/2", b'{"value": 3.0}')]
         assert pipeline.take_quarantine().reasons() == {("all", "hook_failed"): 1, ("all", "not_finite"): 1}
+
+    @pytest.mark.parametrize(
+        ("changes", "detail"),
+        [
+            ({"topics": ["ok", 3]}, "The topic is of the type `int`."),
+            ({"topics": ["ok", "\ud800"]}, "The topic is a text that UTF-8 cannot say."),
+            ({"payloads": [b"1", "1"]}, "The payload is of the type `str`."),
+            ({"fields": [("value", "text", ["a", b"b"], None)]}, "Field `value` is of the type `bytes`."),
+        ],
+    )
+    def test_an_element_of_the_wrong_type_quarantines_its_row(self, changes, detail):
+        pipeline = hooked()
+        push(pipeline, ("raw/a/1", b'{"value": 1}'), ("raw/a/2", b'{"value": 2}'))
+        refused = pipeline.hook_done(0, pipeline.take_hook(0).id, now_ns=NOW, **changes)
+        assert len(taken(pipeline)) == 1
+        assert refused == [("hook_output", 1, detail)]
+        assert json.loads(pipeline.take_quarantine().ndjson())["payload"] == '{"value": 2}'
 
     def test_a_hook_that_gives_nothing_is_quarantined_with_its_reason(self):
         pipeline = hooked()

@@ -149,13 +149,13 @@ fn rows_in_a_hook_end_under_the_plan_that_sent_them_there_and_before_newer_ones(
     assert_eq!(hooks, [(1, "plant:hook")], "numbers are never used twice");
     assert!(world.pipeline.take_hook(1).flatten().is_none(), "the older rows go first");
     world.take_notes();
-    assert!(world.pipeline.hook_done(0, first.id, &HookResult::default(), world.now));
+    assert!(world.pipeline.hook_done(0, first.id, &HookResult::default(), world.now).is_some());
     world.settle();
     assert!(world.pipeline.take_hook(0).is_none(), "the old plan is gone");
     let announced = world.take_notes().ready_hooks;
     assert!(announced.contains(&0) && announced.contains(&1), "both are told: {announced:?}");
     let second = world.pipeline.take_hook(1).flatten().expect("now it is their turn");
-    assert!(world.pipeline.hook_done(1, second.id, &HookResult::default(), world.now));
+    assert!(world.pipeline.hook_done(1, second.id, &HookResult::default(), world.now).is_some());
     world.settle();
     let topics: Vec<String> = world.broker("uns").seen.iter().map(|seen| seen.topic.clone()).collect();
     assert_eq!(topics, ["old/a", "new/a"]);
