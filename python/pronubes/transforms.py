@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from pronubes.connectors.options import StrictModel
 from pronubes.connectors.values import Duration, refuse
+from pronubes.hooks.options import HookName, Python
 
 __all__ = [
     "VERBS",
@@ -37,7 +38,6 @@ __all__ = [
 FieldPath = Annotated[str, Field(min_length=1, max_length=1024)]
 FieldList = Annotated[list[FieldPath], Field(min_length=1, max_length=1000)]
 Expression = Annotated[str, Field(min_length=1, max_length=10_000)]
-HookName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class Scale(StrictModel):
@@ -234,15 +234,6 @@ class Rate(Stateful):
     """What the first message of a key gets, which has no rate."""
     late: Late = "pass"
     """What messages get whose time is not behind that of the one before."""
-
-
-class Python(StrictModel):
-    """Hand messages to a Python function, in batches, and go on with what it gives back. `python: module:function` is enough."""
-
-    call: HookName
-    """The function: `module:function`."""
-    timeout: Duration = Field(default=5.0, gt=0, le=3600)
-    """How long one batch may take; what is late goes to the quarantine (`hook_timeout`)."""
 
 
 def _call(value: Any) -> Any:  # Any: whatever stands in the YAML

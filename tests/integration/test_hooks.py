@@ -146,3 +146,39 @@ async def test_a_hook_that_hangs_is_left_behind(node: NodeProcess) -> None:
     assert {record["reason"] for record in found["quarantine"]} == {"hook_timeout"}
     assert len(found["quarantine"]) == COUNT
     assert values(found["plain"]) == list(range(COUNT))
+
+
+async def test_a_hook_that_fails_too_often_is_left_alone_and_status_says_so(node: NodeProcess) -> None:
+    hook = {"call": "hooks_under_test:each", "breaker": {"share": 0.001, "of": 1, "pause": "1h", "messages": "pass"}}
+    (node.folder / "hooks_under_test.py").write_text(HOOKS)
+    feed = node.folder / "in.ndjson"
+    feed.write_text(json.dumps({"topic": "t", "payload": {"value": 7}}) + "\n")
+    route = {"filter": "t", "steps": [{"python": hook}], "to": "hooked"}
+    sources = {"file": {"type": "ndjson", "path": "in.ndjson", "follow": True}}
+    node.configure({"sources": sources, "sinks": {"hooked": {"type": "ndjson", "path": "hooked.ndjson"}}, "routes": {"hooked": route}})
+    await node.start()
+
+    async def hooks() -> dict[str, Any]:
+        (status,) = (await node.status())["hooks"]
+        return status
+
+    async def is_open() -> bool:
+        return (await hooks())["breaker"] == "open"
+
+    await until(is_open, "the breaker opens")
+    with feed.open("a") as lines:
+        lines.write(json.dumps({"topic": "t", "payload": {"value": 8}}) + "\n")
+    await until(lambda: read(node, "hooked.ndjson"), "the next message goes by")
+    status = await hooks()
+    health = (await node.status())["health"]["problems"]
+    assert read(node, "hooked.ndjson")[0]["payload"] == {"value": 8}
+    assert {key: status[key] for key in ("name", "messages", "reasons", "passed_by", "opened", "stuck")} == {
+        "name": "hooks_under_test:each",
+        "messages": 1,
+        "reasons": {"hook_failed": 1},
+        "passed_by": 1,
+        "opened": 1,
+        "stuck": 0,
+    }
+    assert [problem["code"] for problem in health] == ["hook_open"]
+    assert [event["hook"] for event in node.said("is not called for a while")] == ["hooks_under_test:each"]

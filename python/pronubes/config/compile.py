@@ -26,6 +26,7 @@ from pronubes.connectors.options import BatchSinkOptions, ViewSinkOptions
 from pronubes.connectors.values import Secret
 from pronubes.diagnostics import Diagnostic
 from pronubes.errors import ConfigurationError, SecretUnavailable
+from pronubes.hooks.settings import HookSettings
 from pronubes.transforms import Python
 
 if TYPE_CHECKING:
@@ -44,13 +45,13 @@ class Compiled:
     Attributes:
         loaded: The configuration.
         spec: The router's specification, JSON.
-        hooks: `module:function` and time budget in seconds of each hook, by its number in `spec`.
+        hooks: How each hook is run, by its number in `spec`.
         column_types: What the columns of each hook are when it does not say, by its number.
     """
 
     loaded: Loaded
     spec: bytes = field(repr=False)
-    hooks: tuple[tuple[str, float], ...]
+    hooks: tuple[HookSettings, ...]
     column_types: tuple[Mapping[str, Dtype], ...] = ()
 
 
@@ -62,7 +63,7 @@ def compile_router(loaded: Loaded, *, has_canary: bool = False) -> Compiled:
         has_canary: Whether it is for a node, which has a canary.
     """
     configuration = loaded.configuration
-    hooks: dict[tuple[str, float], int] = {}
+    hooks: dict[HookSettings, int] = {}
     retained = {name: bool(getattr(sink.options, "retain", False)) for name, sink in configuration.sinks.items()}
     raw_routes = loaded.values.get("routes", {})
     origins = loaded.places.origins
@@ -79,7 +80,7 @@ def compile_router(loaded: Loaded, *, has_canary: bool = False) -> Compiled:
     if loaded.contracts.files:
         spec["contracts"] = loaded.contracts.specifications()
         spec["named_contracts"] = loaded.contracts.by_names
-    spec["hooks"] = [name for name, _ in hooks]
+    spec["hooks"] = [hook.call for hook in hooks]
     if configuration.namespace is not None:
         made = loaded.places.origins.routes_by_template()
         spec["namespace"] = namespace_spec(configuration.namespace, configuration.routes.keys(), configuration.sources.keys(), made)
@@ -90,13 +91,13 @@ def compile_router(loaded: Loaded, *, has_canary: bool = False) -> Compiled:
     return Compiled(loaded, orjson.dumps(spec), tuple(hooks), _column_types(loaded, hooks))
 
 
-def _column_types(loaded: Loaded, hooks: Mapping[tuple[str, float], int]) -> tuple[Mapping[str, Dtype], ...]:
+def _column_types(loaded: Loaded, hooks: Mapping[HookSettings, int]) -> tuple[Mapping[str, Dtype], ...]:
     found: list[list[Mapping[str, Dtype]]] = [[] for _ in hooks]
     raw_routes = loaded.values.get("routes", {})
     for name, route in loaded.configuration.routes.items() if hooks else ():
         for index, step in enumerate(route.steps):
             if step.python is not None:
-                number = hooks[step.python.call, step.python.timeout]
+                number = hooks[step.python.settings()]
                 found[number].append(column_types(route, loaded.contracts, raw_routes[name]["steps"][:index]))
     return tuple(agreed(types) for types in found)
 
@@ -107,7 +108,7 @@ def _retained(route: Route, loaded: Loaded, of_sinks: Mapping[str, bool]) -> Map
     return of_sinks if hint is None else dict.fromkeys(of_sinks, hint)
 
 
-def _route(name: str, raw: Mapping[str, Any], model: Route, hooks: dict[tuple[str, float], int], retained: Mapping[str, bool]) -> dict[str, Any]:
+def _route(name: str, raw: Mapping[str, Any], model: Route, hooks: dict[HookSettings, int], retained: Mapping[str, bool]) -> dict[str, Any]:
     """Take a route over as it is written: it is checked already, and the engine's own reading keeps numbers and the order of keys."""
     route = {key: raw[key] for key in ("filter", "otherwise", "final", "where", "topic", "expect", "contract") if key in raw}
     if route.get("contract") == FROM_NAMES:
@@ -129,8 +130,8 @@ def _target(target: str | Mapping[str, Any], retained: Mapping[str, bool]) -> Ma
     return {**written, "retain": True} if retained[written["sink"]] and written.get("retain") is None else written
 
 
-def _step(step: Mapping[str, Any], python: Python, hooks: dict[tuple[str, float], int]) -> dict[str, Any]:
-    number = hooks.setdefault((python.call, python.timeout), len(hooks))
+def _step(step: Mapping[str, Any], python: Python, hooks: dict[HookSettings, int]) -> dict[str, Any]:
+    number = hooks.setdefault(python.settings(), len(hooks))
     return {**step, "python": {"hook": number}}
 
 

@@ -7,9 +7,9 @@ decides. A function without annotation takes a batch. Either way the interpreter
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import orjson
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from pronubes import _core
 
-__all__ = ["Hook", "HookOutputError", "HookResult", "transform"]
+__all__ = ["Hook", "HookOutputError", "HookReason", "HookResult", "transform"]
+
+HookReason = Literal["hook_failed", "hook_timeout", "hook_output", "hook_open", "hook_died", "hook_memory", "not_finite", "invalid_utf8"]
+"""Why a hook gave nothing for a message."""
 
 _MARK = "__pronubes_transform__"
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
@@ -37,11 +40,11 @@ class HookResult:
 
     Attributes:
         changes: The keyword arguments for the engine's `hook_done`.
-        failed: Messages that the hook raised on, by index, with the exception as text; they go to quarantine.
+        failed: Messages that the hook gave nothing for, in order: index, reason and words. They go to quarantine.
     """
 
     changes: Mapping[str, Any]  # Any: arrays and lists, checked by the engine
-    failed: Mapping[int, str] = field(default_factory=dict)
+    failed: Sequence[tuple[int, HookReason, str]] = ()
 
 
 def transform(function: _Function) -> _Function:
@@ -98,7 +101,7 @@ class Hook:
         payloads: list[bytes | None] = [None] * len(batch)
         topics: dict[int, str] = {}
         dropped: list[int] = []
-        failed: dict[int, str] = {}
+        failed: list[tuple[int, HookReason, str]] = []
         function = self._function
         for index, message in enumerate(map(_MESSAGE_OF, zip(batch.topics(), batch.payloads(), strict=True))):
             try:
@@ -112,7 +115,7 @@ class Hook:
                 else:
                     payloads[index] = orjson.dumps(result)
             except Exception as error:  # noqa: BLE001 - the user's code may raise anything; the message goes to quarantine with it
-                failed[index] = f"{type(error).__name__}: {error}"
+                failed.append((index, "hook_failed", f"{type(error).__name__}: {error}"))
         return HookResult({"payloads": payloads, **_rare(len(payloads), topics, dropped)}, failed)
 
 

@@ -14,7 +14,7 @@ from pronubes.telemetry import account, reading
 from pronubes.telemetry.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pronubes.telemetry.problems import Code
 
@@ -85,3 +85,14 @@ def problems(status: Mapping[str, Any], canary: CanaryState) -> Iterator[Problem
                 "old_token",
                 f"The source `{source['name']}` has waited {age_ns / 1e9:,.0f} s for an acknowledgement: a sink or the log does not go on.",
             )
+    yield from _of_hooks(status.get("hooks", ()))
+
+
+def _of_hooks(hooks: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:  # Any: JSON documents
+    for hook in hooks:
+        if hook["breaker"] != "closed":
+            since = f"The hook `{hook['name']}` is not called since {hook['open_s']:,.0f} s: {hook['why']}."
+            yield Problem("hook_open", f"{since} It is tried again in {hook['retry_s']:,.0f} s. Mend it and load the configuration again.")
+        if hook["stuck"]:
+            text = f"The hook `{hook['name']}` hangs in {hook['stuck']} threads, which cannot be ended from outside."
+            yield Problem("hook_stuck", f"{text} Mend it and restart the node, or say `process: true` on its step.")

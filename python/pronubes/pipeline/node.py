@@ -26,7 +26,7 @@ from pronubes.pipeline.clock import Clock
 from pronubes.pipeline.dispatch import Dispatcher
 from pronubes.pipeline.egress import Egress
 from pronubes.pipeline.health import problems
-from pronubes.pipeline.hooking import HookRunner
+from pronubes.pipeline.hooking import HookCounts, HookRunner, hooks_status
 from pronubes.pipeline.ingress import Ingress
 from pronubes.pipeline.quarantine import QuarantineKeeper
 from pronubes.pipeline.replay import REPLAYS, Replayer
@@ -78,6 +78,7 @@ class Node:
         self.ingress: dict[str, Ingress] = {}
         self.egress: dict[str, Egress] = {}
         self.hooks: dict[int, HookRunner] = {}
+        self._hook_counts: dict[str, HookCounts] = {}
         self.tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._dispatcher: Dispatcher | None = None
@@ -117,6 +118,7 @@ class Node:
         document["node"] = self.plan.name
         document["quarantine"] |= self.quarantine.status() | self.replayer.status() | self.watch.status()
         document["rollback"] = self.watch.rollback()
+        document["hooks"] = hooks_status(self.hooks.values())
         document["now_ns"] = self.clock()
         document["uptime_s"] = round(time.monotonic() - self._began_s, 3)
         canary = self.canary
@@ -219,8 +221,10 @@ class Node:
 
     def start_hooks(self, hooks: list[Hook]) -> None:
         """Start a runner per hook of the plan. The engine numbers hooks on from plan to plan, so that batches of two plans never mix."""
-        for (number, _), hook, (_, timeout_s) in zip(self.engine.hooks(), hooks, self.plan.hooks, strict=True):
-            runner = HookRunner(number, hook, timeout_s=timeout_s, dispatcher=self.dispatcher, clock=self.clock)
+        self.hooks = {number: runner for number, runner in self.hooks.items() if not runner.has_ended}
+        for (number, name), hook, settings in zip(self.engine.hooks(), hooks, self.plan.hooks, strict=True):
+            counts = self._hook_counts.setdefault(name, HookCounts())
+            runner = HookRunner(number, hook, settings, dispatcher=self.dispatcher, clock=self.clock, counts=counts)
             self.hooks[number] = runner
             self.dispatcher.wake_hook[number] = runner.wake
             self.start(("hook", str(number)), runner.run())

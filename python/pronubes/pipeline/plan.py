@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pronubes.config.quarantine import RollbackOn
     from pronubes.errors import ConfigurationError
     from pronubes.hooks import Hook
+    from pronubes.hooks.settings import HookSettings
 
 __all__ = ["NodePlan", "compile_plan", "load_plan"]
 
@@ -39,7 +40,7 @@ class NodePlan:
         sources: By name, in the order of the file.
         sinks: By name, in the order of the file.
         routes: The names of the routes, in the order of the file.
-        hooks: `module:function` of each hook, by its number in `spec`, with its time budget in seconds.
+        hooks: How each hook is run, by its number in `spec`.
         column_types: What the columns of each hook are when it does not say.
         units: The unit of `value` of what leaves each route, where its contract names one.
         quarantine_size: How many bytes of bad messages are kept.
@@ -61,7 +62,7 @@ class NodePlan:
     sources: Mapping[str, Source]
     sinks: Mapping[str, Sink]
     routes: tuple[str, ...]
-    hooks: tuple[tuple[str, float], ...] = ()
+    hooks: tuple[HookSettings, ...] = ()
     column_types: tuple[Mapping[str, Dtype], ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     quarantine_size: int = 2**30
@@ -83,7 +84,7 @@ class NodePlan:
         from pronubes.hooks.registry import load
 
         types = self.column_types or ({},) * len(self.hooks)
-        return [load(name, base_dir=self.base_dir, column_types=of_hook) for (name, _), of_hook in zip(self.hooks, types, strict=True)]
+        return [load(settings.call, base_dir=self.base_dir, column_types=of_hook) for settings, of_hook in zip(self.hooks, types, strict=True)]
 
     def refused(self, failure: SpecFailure) -> ConfigurationError:
         """Turn what the engine found wrong with `spec` into findings with lines."""

@@ -22,6 +22,8 @@ __all__ = [
     "DeviceWell",
     "Event",
     "HookBroken",
+    "HookClosed",
+    "HookOpened",
     "LogFailed",
     "LogTold",
     "MetricsServed",
@@ -268,6 +270,28 @@ class HookBroken(Event):
     count: int
     reason: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookOpened(Event):
+    """A hook fails too often; it is left alone and tried again later."""
+
+    sentence = "A Python hook fails too often; it is not called for a while, and tried again then."
+    level = "error"
+    hook: str
+    error: str
+    retry_s: float
+    messages: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookClosed(Event):
+    """A hook that was left alone works again."""
+
+    sentence = "The Python hook works again."
+    level = "warning"
+    hook: str
+    open_s: float
 
 
 @dataclass(frozen=True, slots=True)

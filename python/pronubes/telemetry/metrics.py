@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. Label values are names of the configuration and codes of the program, never topics, client ids or texts of errors.
-2. There are never more than `MAX_SERIES` series: of many sources, routes or sinks only the busiest have their own, the others are summed up as
+2. There are never more than `MAX_SERIES` series: of many sources, routes, sinks or hooks only the busiest have their own, the others are summed up as
    `(other)`.
 3. A counter never falls, also not that of `(other)`.
 """
@@ -25,7 +25,7 @@ PREFIX = "pronubes_"
 MAX_SERIES = 2000
 OTHER = "(other)"
 """The label value that stands for all that have no series of their own. No name of a configuration has parentheses."""
-LABELS = ("source", "route", "sink", "reason", "log")
+LABELS = ("source", "route", "sink", "hook", "reason", "log")
 
 Number = float | None
 Kind = Literal["counter", "gauge"]
@@ -54,7 +54,7 @@ class Metric(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The metrics of every source, route or sink.
+    """The metrics of every source, route, sink or hook.
 
     Attributes:
         part: Where a status has the entries.
@@ -89,6 +89,10 @@ def _backlog(key: str, unit: float = 1.0) -> Callable[[Mapping[str, Any]], Numbe
 
 def _link(key: str) -> Callable[[Mapping[str, Any]], Number]:  # Any: a JSON document
     return lambda entry: None if (link := entry.get("link")) is None else float(link[key])
+
+
+def _is_open(hook: Mapping[str, Any]) -> Number:  # Any: a JSON document
+    return float(hook["breaker"] != "closed")
 
 
 _CONNECTED = "1 while its connection to the broker is up. Only for MQTT."
@@ -165,8 +169,23 @@ GROUPS: tuple[Group, ...] = (
         ),
         width=7,
     ),
+    Group(
+        "hooks",
+        "hook",
+        "messages",
+        (
+            Metric("hook_batches", "counter", "Batches that it was called with.", _count("batches")),
+            Metric("hook_messages", "counter", "Messages that it was called with.", _count("messages")),
+            Metric("hook_failed", "counter", "Messages of them that went to the quarantine.", _count("failed")),
+            Metric("hook_passed_by", "counter", "Messages that came while it was left alone.", _count("passed_by")),
+            Metric("hook_opened", "counter", "How often it failed so much that it was left alone.", _count("opened")),
+            Metric("hook_open", "gauge", "1 while it is left alone.", _is_open, is_summed=False),
+            Metric("hook_stuck", "gauge", "Threads that were left behind because it hangs in them.", _count("stuck")),
+        ),
+        width=7,
+    ),
 )
-"""What every source, route and sink has."""
+"""What every source, route, sink and hook has."""
 
 
 def _quarantine(key: str) -> Callable[[Mapping[str, Any]], Number]:  # Any: a JSON document

@@ -7,7 +7,7 @@ from typing import Literal
 
 __all__ = ["CODES", "Code", "Problem"]
 
-Code = Literal["canary_lost", "ledger", "holds_lost", "log_failing", "log_full", "quarantine_failing", "old_token"]
+Code = Literal["canary_lost", "ledger", "holds_lost", "log_failing", "log_full", "quarantine_failing", "old_token", "hook_open", "hook_stuck"]
 
 CODES: dict[Code, str] = {
     "canary_lost": "No canary came through for three periods: messages may not be moving.",
@@ -17,6 +17,8 @@ CODES: dict[Code, str] = {
     "log_full": "A log is full: `durable` holds its sources back, `spill` drops the oldest messages.",
     "quarantine_failing": "The quarantine takes no record; sources of bad messages are not acknowledged.",
     "old_token": "A source has waited for an acknowledgement for more than 30 s.",
+    "hook_open": "A Python hook fails too often and is not called; what becomes of its messages stands in `breaker.messages` of its step.",
+    "hook_stuck": "A Python hook hangs in threads that were left behind.",
 }
 
 

@@ -67,7 +67,7 @@ def run_hook(
     engine = _engine(filter, len(payloads))
     core = _taken(engine, payloads, topic, now_ns)
     result = Hook(function.__name__, transform(function)).run(core)
-    engine.hook_done(0, core.id, failed=list(result.failed.items()), now_ns=now_ns, **result.changes)
+    engine.hook_done(0, core.id, failed=result.failed, now_ns=now_ns, **result.changes)
     sent = engine.take("test", now_ns=now_ns, force=True)
     records = []
     while (faults := engine.take_quarantine()) is not None:

@@ -10,6 +10,7 @@ import pytest
 from pronubes.config.compile import compile_node, compile_router, diagnose
 from pronubes.config.load import Loaded, load, load_text
 from pronubes.errors import ConfigurationError
+from pronubes.hooks.settings import HookSettings
 
 GOOD = Path(__file__).parents[2] / "configs" / "good"
 HEAD = """\
@@ -69,7 +70,7 @@ def test_steps_keep_their_numbers_and_the_order_of_their_keys() -> None:
 def test_hooks_are_numbered_once_per_function_and_time_budget() -> None:
     compiled = compile_router(load(GOOD / "every_step.yaml"))
     steps = [step["python"] for step in orjson.loads(compiled.spec)["routes"][0]["steps"] if "python" in step]
-    assert compiled.hooks == (("plant.hooks:oee", 5.0), ("plant.hooks:oee", 0.25))
+    assert compiled.hooks == (HookSettings("plant.hooks:oee", 5.0), HookSettings("plant.hooks:oee", 0.25))
     assert steps == [{"hook": 0}, {"hook": 1}]
 
 

@@ -10,7 +10,8 @@ import pytest
 
 import pronubes
 from pronubes.hooks import Hook
-from pronubes.hooks.worker import STUCK_LIMIT, HookFailure, HookWorker, Post
+from pronubes.hooks.settings import BreakerSettings, HookSettings
+from pronubes.hooks.worker import STUCK_LIMIT, HookFailure, HookWorker, Post, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +48,9 @@ class Engine:
         self.out = self.waiting.pop(0)
         return Batch(self.out)
 
-    def hook_done(self, _hook: int, batch: int, *, failed: list[tuple[int, str]], **_changes: object) -> None:
-        self._end(batch, f"done, {len(failed)} failed")
+    def hook_done(self, _hook: int, batch: int, *, failed: list[tuple[int, str, str]], **changes: object) -> list[tuple[str, int, str]]:
+        self._end(batch, "kept none" if "keep" in changes else f"done, {len(failed)} failed")
+        return [(reason, 1, words) for _, reason, words in failed]
 
     def hook_failed(self, _hook: int, batch: int, *, reason: str, **_more: object) -> None:
         self._end(batch, reason)
@@ -63,16 +65,21 @@ class Engine:
 class Bench:
     """A worker and what it reports."""
 
-    def __init__(self, function: Callable[..., Any], *, batches: int, timeout_s: float = 5.0) -> None:
+    def __init__(self, function: Callable[..., Any], *, batches: int, timeout_s: float = 5.0, breaker: BreakerSettings | None = None) -> None:
         self.engine: Any = Engine(batches)  # Any: stands for the real one
-        self.reports: list[HookFailure | None] = []
+        self.reports: list[Report] = []
+        self.now_s = 0.0
+        self.changes: list[str] = []
         self.end: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
         self.is_back = asyncio.Event()
         post = Post(0, self.engine, lambda: 0, self.back, self.end.set_result)
-        self.worker = HookWorker(Hook("m:f", pronubes.transform(function)), post, timeout_s=timeout_s)
+        settings = HookSettings("m:f", timeout_s, breaker or BreakerSettings())
+        self.worker = HookWorker(Hook("m:f", pronubes.transform(function)), post, settings, monotonic_s=lambda: self.now_s)
 
-    def back(self, failure: HookFailure | None) -> None:
-        self.reports.append(failure)
+    def back(self, report: Report) -> None:
+        self.reports.append(report)
+        if self.worker.record(report):
+            self.changes.append(self.worker.breaker.state)
         self.is_back.set()
 
     async def run(self) -> None:
@@ -97,7 +104,7 @@ async def test_a_wake_up_is_one_batch_and_says_what_failed_in_it() -> None:
     bench.worker.stop()
     assert after_one == [(0, "done, 1 failed")]
     assert bench.engine.ended == [(0, "done, 1 failed"), (1, "done, 1 failed")]
-    assert bench.reports == [HookFailure("hook_failed", "ValueError: no b", 1)] * 2
+    assert bench.reports == [Report(2, [HookFailure("hook_failed", "ValueError: no b", 1)])] * 2
 
 
 async def test_a_batch_that_was_given_up_is_not_given_back_later() -> None:
@@ -116,10 +123,10 @@ async def test_a_batch_that_was_given_up_is_not_given_back_later() -> None:
     await asyncio.to_thread(lambda: [thread.join(5) for thread in names])
     assert (has_returned.is_set(), [thread.is_alive() for thread in names]) == (True, [False])
     assert bench.engine.ended == [(0, "hook_timeout")]
-    assert [report and report.reason for report in bench.reports] == ["hook_timeout"]
+    assert [failure.reason for report in bench.reports for failure in report.failures] == ["hook_timeout"]
 
 
-async def test_a_hook_that_hangs_again_and_again_is_not_called_any_more() -> None:
+async def test_a_hook_that_hangs_again_and_again_is_not_called_until_a_call_is_back() -> None:
     is_free = threading.Event()
     calls = []
 
@@ -128,12 +135,48 @@ async def test_a_hook_that_hangs_again_and_again_is_not_called_any_more() -> Non
         is_free.wait(5)
         return batch
 
-    bench = Bench(hanging, batches=STUCK_LIMIT + 2, timeout_s=0.01)
+    never = BreakerSettings(hangs=1000)
+    bench = Bench(hanging, batches=STUCK_LIMIT + 2, timeout_s=0.01, breaker=never)
     for _ in range(STUCK_LIMIT + 1):
         await bench.run()
+    stuck, calls_before = bench.worker.stuck, len(calls)
+    threads = [thread for thread in threading.enumerate() if thread.name == "hook m:f"]
     is_free.set()
-    assert len(calls) == STUCK_LIMIT
-    assert bench.engine.ended == [(number, "hook_timeout") for number in range(STUCK_LIMIT + 2)]
+    await asyncio.to_thread(lambda: [thread.join(5) for thread in threads])
+    bench.engine.waiting.append(STUCK_LIMIT + 2)
+    await bench.run()
+    bench.worker.stop()
+    assert (stuck, calls_before, bench.worker.stuck, len(calls)) == (STUCK_LIMIT, STUCK_LIMIT, 0, STUCK_LIMIT + 1)
+    assert bench.engine.ended == [
+        *((number, "hook_timeout") for number in range(STUCK_LIMIT)),
+        *((number, "hook_open") for number in (STUCK_LIMIT, STUCK_LIMIT + 1)),
+        (STUCK_LIMIT + 2, "done, 0 failed"),
+    ]
+
+
+@pytest.mark.parametrize(("way", "ended"), [("quarantine", "hook_open"), ("pass", "done, 0 failed"), ("drop", "kept none")])
+async def test_a_hook_that_fails_too_often_is_left_alone_tried_and_taken_back(way: Any, ended: str) -> None:
+    is_well = False
+
+    def failing(message: pronubes.Message) -> bytes:
+        if not is_well:
+            raise ValueError(message.topic)
+        return b"0"
+
+    bench = Bench(failing, batches=7, breaker=BreakerSettings(of=4, pause_s=5.0, when_open=way))
+    batches, bench.engine.waiting = bench.engine.waiting, []
+    states = []
+    for number, now_s in zip(batches, (0.0, 1.0, 2.0, 6.1, 12.0, 16.2, 17.0), strict=True):
+        bench.now_s = now_s
+        is_well = number >= 5
+        bench.engine.waiting = [number]
+        await bench.run()
+        states.append(bench.worker.breaker.state)
+    bench.worker.stop()
+    failed, well = "done, 2 failed", "done, 0 failed"
+    assert bench.engine.ended == list(enumerate([failed, failed, ended, failed, ended, well, well]))
+    assert states == ["closed", "open", "open", "open", "open", "closed", "closed"]
+    assert bench.changes == ["open", "closed"]
 
 
 @pytest.mark.parametrize("error", [None, MemoryError("engine")])

@@ -50,6 +50,8 @@ def plant(*, routes: int, sources: int, sinks: int) -> dict[str, Any]:  # Any: a
     ends = [("source", sources), ("sink", sinks)]
     status["connections"] = [link | {"role": role, "name": f"{role}{number}"} for role, count in ends for number in range(count)]
     status["logs"]["spill"] = status["logs"]["durable"]
+    counts = {"batches": 1, "messages": 9, "failed": 1, "passed_by": 1, "breaker": "closed", "opened": 0, "stuck": 0}
+    status["hooks"] = [counts | {"name": "plant:oee"}]
     return status
 
 
