@@ -35,9 +35,9 @@ class CaseHooks:
         base_dir = compiled.loaded.base_dir
         types = compiled.column_types
         self._hooks: list[tuple[Hook, float]] = []
-        for (name, timeout_s), column_types in zip(compiled.hooks, types, strict=True):
-            _prefer(base_dir, name.partition(":")[0])
-            self._hooks.append((load(name, base_dir=base_dir, column_types=column_types), timeout_s))
+        for settings, column_types in zip(compiled.hooks, types, strict=True):
+            _prefer(base_dir, settings.call.partition(":")[0])
+            self._hooks.append((load(settings.call, base_dir=base_dir, column_types=column_types), settings.timeout_s))
 
     def run(self, *, now_ns: int) -> bool:
         """Run every batch that waits; tell whether there was one."""
