@@ -11,6 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from pronubes import _core, transforms
+from pronubes.cases import matchers
+from pronubes.cases import model as cases
 from pronubes.cli.exit_codes import ExitCode
 from pronubes.config import delivery, limits, model, namespace, operations, quarantine
 from pronubes.config.descriptions import describe
@@ -121,6 +123,11 @@ _SECTIONS = {
     "Template": "templates",
     "Parameter": "parameters",
     "Instance": "instances",
+    "Case": "cases",
+    "Given": "given",
+    "Expected": "expect",
+    "QuarantinedAs": "quarantine",
+    "RejectedAs": "rejected",
 }
 _SECTIONS |= {verb.capitalize(): verb for verb in transforms.VERBS}
 
@@ -203,6 +210,48 @@ because payloads that were right are now violations.
 `pronubes contract export` writes draft 2020-12, with `x-unit`, `x-time`, `x-not-after`, `x-not-before`, `x-null`, `x-quality` and others for what
 JSON Schema has no word for; `pronubes contract import` reads the same, and most schemas of others. What cannot be said in the other form is printed,
 never left out in silence.
+"""
+
+
+def cases_page() -> str:
+    """Make docs/reference/cases.md."""
+    parts = [GENERATED, _CASES_HEAD, "## The whole file\n", _table(cases.CaseFile), "## `cases`\n", _table(cases.Case)]
+    for title, part in (("given", cases.Given), ("expect", cases.Expected), ("quarantine", cases.QuarantinedAs), ("rejected", cases.RejectedAs)):
+        parts += [f"## `{title}`\n\n{_first_line(part)} One of these, or a list.\n", _table(part)]
+    rows = ["| matcher | matches |", "|---|---|", *(f"| {example} | {text} |" for example, text in matchers.MATCHERS.values())]
+    return "\n".join([*parts, _CASES_MATCHERS, *rows]) + "\n"
+
+
+_CASES_HEAD = """\
+# Cases
+
+A file of cases says what a configuration does with messages; `pronubes test` and pytest run it. [How to write one](../how-to/test-configurations.md).
+
+```yaml
+cases:
+  - name: a temperature leaves in degrees Fahrenheit
+    given:
+      - {topic: raw/line1/temp, payload: {value: 20.5, quality: GOOD}}
+    expect:
+      - {topic: acme/line1/temperature, payload: {value: {$approx: 68.9}, unit: "[degF]"}, sink: uns, retain: true}
+```
+
+* YAML is read as in the [configuration](configuration.md): unknown keys are errors, with line, column and what to write, all at once. `${NAME}` is
+  a variable of the configuration, or what `vars` of the case has in its place; `$${` stands for `${`. References to secrets are not read.
+* Cases stand in `tests/*.yaml` beside the configuration. Each begins with empty state, at its own time; only `at`, `advance` and recordings move
+  the clock.
+* Messages go in one by one. All that becomes of one is noted before the next comes in: a hook on batches gets batches of one.
+* What is not expected is a failure: a message that leaves, one in the quarantine, one that is thrown away, one that no route takes. What a step
+  with a memory absorbs is nothing that happens.
+* Without `any_order` messages leave in the order of `expect`: by time, then by the messages that came in, by routes, by what leaves a route. To
+  several sinks a message leaves once. Sinks themselves have no part in a case: what a broker or a database refuses is not seen.
+"""
+
+_CASES_MATCHERS = """\
+## Matchers
+
+In `payload` and `contains` a value may be one of these in place of a value. Numbers are compared by value (`21` is `21.0`). A field whose name begins
+with `$` is written with two: `$$ref`.
 """
 
 
@@ -342,6 +391,7 @@ def _first_line(part: type[BaseModel]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "reference/cases.md": cases_page,
     "reference/configuration.md": configuration_page,
     "reference/contracts.md": contracts_page,
     "reference/exit-codes.md": exit_codes_page,

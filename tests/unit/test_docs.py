@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pronubes.cases.read import read_cases_text
 from pronubes.cli import main
 from pronubes.cli.entry import COMMANDS, make_parser
 from pronubes.cli.exit_codes import ExitCode
@@ -25,7 +26,10 @@ from pronubes.testing import ListBatch
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLES = sorted(
-    {*(path for path in (ROOT / "examples").rglob("*.yaml") if not path.stem.isdecimal()), ROOT / "examples" / "bottling-line" / "pronubes.yaml"}
+    {
+        *(path for path in (ROOT / "examples").rglob("*.yaml") if not path.stem.isdecimal() and path.parent.name != "tests"),
+        ROOT / "examples" / "bottling-line" / "pronubes.yaml",
+    }
 )
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)")
@@ -82,6 +86,9 @@ def test_yaml_passes_check(text: str, tmp_path: Path, capsys: pytest.CaptureFixt
     if text.startswith("contract:"):
         assert engine_problems(read_contract_text(text)) == []
         return
+    if re.search(r"^cases:", text, re.MULTILINE):
+        read_cases_text(text, {"enterprise": "acme", "site": "cologne"})
+        return
     if "contracts:" in text:
         write_contracts(PAGES, tmp_path)
     if text.startswith("version: 1"):
@@ -107,6 +114,11 @@ def _list(value: Any) -> list[Any]:  # Any: what YAML holds
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_an_example_passes_check(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(path)]) == ExitCode.OK, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_cases_of_an_example_pass(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", str(path)]) == ExitCode.OK, capsys.readouterr().out
 
 
 @pytest.fixture

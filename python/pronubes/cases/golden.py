@@ -10,13 +10,12 @@ import base64
 import difflib
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pronubes.cases.matchers import parsed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pronubes.cases.happening import Happening
     from pronubes.cases.read import NamedCase
 
@@ -29,7 +28,7 @@ _MOST_LINES = 2_000
 
 def path_of(named: NamedCase) -> Path:
     """Return the golden file of a case."""
-    return named.base_dir / (named.case.golden or "")
+    return Path(named.file).parent / (named.case.golden or "")
 
 
 def lines(happening: Happening) -> list[str]:
