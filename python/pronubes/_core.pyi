@@ -779,6 +779,14 @@ class Pipeline:
         """File descriptors that become readable when a log has written, synced or read something: call `work` then, which empties them. They belong
         to the engine. Cheap; does not detach.
         """
+    def has_state(self) -> bool:
+        """Whether any step of the plan remembers something. Cheap; does not detach."""
+    def save_state(self, at: tuple[int, int], limit: int) -> tuple[bytes, tuple[int, int] | None]:
+        """A portion (about `limit` bytes) of what stateful steps remember, from a step and key on (the first is `(0, 0)`), and where to go on;
+        nothing when that was all. About 20 ns per key; does not detach.
+        """
+    def restore_state(self, portion: bytes) -> tuple[int, int]:
+        """Gives the steps what a portion has; how many keys they took, and how many none wanted. About 50 ns per key; does not detach."""
     def close(self, *, now_ns: int) -> None:
         """The end of the logs: what sinks of class `spill` have in memory and how far every sink has come is written and synced. Detaches; waits for
         the disk.

@@ -27,10 +27,13 @@ __all__ = [
     "show",
     "sinks_table",
     "sources_table",
+    "states_table",
 ]
 
 ROUTES = 20
 """How many routes `draw` shows: the busiest."""
+STEP_WIDTH = 60
+"""How much of a step is shown where a table names it."""
 WIDTH = 200
 """How wide tables may become where no terminal wraps them."""
 
@@ -70,7 +73,8 @@ def draw(status: Mapping[str, Any], rates: Rates, *, has_routes: bool = True) ->
     parts: list[RenderableType] = [*health_lines(status), *account_lines(status), sources_table(status, rates)]
     if has_routes:
         parts.append(routes_table(status, rates))
-    parts += [sinks_table(status, rates), logs_table(status), orphans_table(status), _quarantine_line(status), connections_table(status)]
+    parts += [sinks_table(status, rates), states_table(status), logs_table(status), orphans_table(status)]
+    parts += [_quarantine_line(status), connections_table(status)]
     return Group(*(part for part in parts if not isinstance(part, Table) or part.row_count))
 
 
@@ -233,6 +237,25 @@ def logs_table(status: Mapping[str, Any]) -> Table:  # Any: a JSON document
             size(counters["damaged_bytes"]),
         )
     return table
+
+
+def states_table(status: Mapping[str, Any]) -> Table:  # Any: a JSON document
+    """Draw what stateful steps remember; an empty table where there are none."""
+    age_s = (status.get("state") or {}).get("saved_age_s")
+    table = _table(
+        "what steps remember, saved " + ("not yet" if age_s is None else f"{age(_ns(age_s))} ago"),
+        ("route", "step", "keys", "at most", "bytes", "without room"),
+        left=2,
+    )
+    for step in status.get("states", ()):
+        table.add_row(
+            step["route"], _shortened(step["step"]), *map(amount, (step["keys"], step["max_keys"])), size(step["bytes"]), amount(step["refused"])
+        )
+    return table
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= STEP_WIDTH else f"{text[: STEP_WIDTH - 1]}…"
 
 
 def orphans_table(status: Mapping[str, Any]) -> Table:  # Any: a JSON document

@@ -23,7 +23,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from pronubes.config.delivery import DurableLog, SpillLog
 from pronubes.config.namespace import Catalog, Namespace
-from pronubes.config.operations import Health, Metrics
+from pronubes.config.operations import Health, Metrics, State
 from pronubes.config.quarantine import Breaker, Quarantine, RollbackOn
 from pronubes.config.templates.model import Instance, Template
 from pronubes.connectors import registry
@@ -280,3 +280,5 @@ class Configuration(StrictModel):
     """The endpoint for Prometheus. Left out: there is none."""
     health: Health = Field(default_factory=Health)
     """How the node finds out whether it is well."""
+    state: State = Field(default_factory=State)
+    """How often what stateful steps remember is saved."""

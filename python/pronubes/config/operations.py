@@ -1,4 +1,4 @@
-"""What the configuration says of watching a node: the endpoint for Prometheus and the canary."""
+"""What the configuration says of running a node: the endpoint for Prometheus, the canary, and saving what steps remember."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pronubes.connectors.options import StrictModel
 from pronubes.connectors.values import Duration, refuse
 
-__all__ = ["Health", "Metrics"]
+__all__ = ["Health", "Metrics", "State"]
 
 _EXPECTED = "`HOST:PORT`, such as `127.0.0.1:9464` or `[::1]:9464`"
 
@@ -74,3 +74,10 @@ class Health(StrictModel):
 
     every: Duration = Field(default=10.0, ge=0.1, le=3600)
     """How often one is sent. When none came through for three times as long, the node is not healthy."""
+
+
+class State(StrictModel):
+    """What stateful steps remember (`window`, `deadband`, ...). It survives a restart."""
+
+    save_every: Duration = Field(default=5.0, ge=0.1, le=3600)
+    """How often it is written to the disk, and once more when the node stops. After a kill or a power cut the state is as old as this at most."""

@@ -30,6 +30,7 @@ from pronubes.pipeline.hooking import HookCounts, HookRunner, hooks_status
 from pronubes.pipeline.ingress import Ingress
 from pronubes.pipeline.quarantine import QuarantineKeeper
 from pronubes.pipeline.replay import REPLAYS, Replayer
+from pronubes.pipeline.state import StateKeeper
 from pronubes.pipeline.views import View, run_view
 from pronubes.pipeline.watch import QuarantineWatch
 from pronubes.telemetry import emit, events
@@ -88,6 +89,7 @@ class Node:
         self.replayer = Replayer(self.quarantine, lambda: self.plan, clock=self.clock)
         self.quarantine.on_failed_again = self.replayer.failed_again
         self.watch = QuarantineWatch(self)
+        self.state = StateKeeper(plan.data_dir, clock=self.clock, every_s=plan.state_every_s)
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -117,6 +119,7 @@ class Node:
         document = without_canary(orjson.loads(engine_status))
         document["node"] = self.plan.name
         document["quarantine"] |= self.quarantine.status() | self.replayer.status() | self.watch.status()
+        document["state"] = self.state.status()
         document["rollback"] = self.watch.rollback()
         document["hooks"] = hooks_status(self.hooks.values())
         document["now_ns"] = self.clock()
@@ -163,6 +166,7 @@ class Node:
             engine = Pipeline(plan.spec, plan.node, now_ns=self.clock())
         except SpecFailure as failure:
             raise plan.refused(failure) from failure
+        self.state.restore(engine)
         self._dispatcher = Dispatcher(engine, self.clock, self._settle)
         self._dispatcher.watch_logs()
         self._canary = Canary(self._dispatcher, self.clock, every_s=plan.canary_every_s, monotonic_s=time.monotonic)
@@ -178,6 +182,7 @@ class Node:
                 self.start(("node", "watch"), self.watch.run())
                 self.start(("node", "clock"), self._follow_clock())
                 self.start(("node", "canary"), self._canary.run())
+                self.start(("node", "state"), self.state.run(engine))
                 emit(
                     events.NodeStarted(
                         node=plan.name,
@@ -316,6 +321,8 @@ class Node:
             self.dispatcher.do(self.engine.advance(now_ns=self.clock()))
             await asyncio.sleep(0.005)
         self.dispatcher.do(self.engine.disconnect(now_ns=self.clock()))
+        self.tasks["node", "state"].cancel()
+        await self.state.save(self.engine)
         await asyncio.gather(*(link.leave(within_s=2.0) for link in self.dispatcher.links.values()))
 
     def _tell_end(self) -> None:

@@ -49,6 +49,7 @@ class NodePlan:
         breakers: The same for routes that say their own.
         rollback_on: When a reload to this plan is taken back, if ever.
         canary_every_s: How often a canary is sent, in seconds.
+        state_every_s: How often what stateful steps remember is saved, in seconds.
         metrics: Where numbers are served for Prometheus, if they are.
         path: The configuration file, as it was named.
         compiled: Where everything of `spec` stands in the file, for what the engine finds wrong.
@@ -71,6 +72,7 @@ class NodePlan:
     breakers: Mapping[str, Breaker] = field(default_factory=dict)
     rollback_on: RollbackOn | None = None
     canary_every_s: float = 10.0
+    state_every_s: float = 5.0
     metrics: Metrics | None = None
     path: str = ""
     compiled: Compiled | None = field(default=None, repr=False, compare=False)
@@ -138,6 +140,7 @@ def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
         breakers={name: route.quarantine_breaker for name, route in configuration.routes.items() if route.quarantine_breaker is not None},
         rollback_on=configuration.rollback_on,
         canary_every_s=configuration.health.every,
+        state_every_s=configuration.state.save_every,
         metrics=configuration.metrics,
         path=path,
         compiled=compiled,

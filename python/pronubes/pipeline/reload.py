@@ -43,6 +43,7 @@ async def reload(node: Node, plan: NodePlan) -> None:
         raise plan.refused(failure) from failure
     old, node.plan = node.plan, plan
     node.canary.every_s = plan.canary_every_s
+    node.state.every_s = plan.state_every_s
     node.quarantine.reconfigure(plan)
     node.watch.reloaded(old)
     stopped = _stop_sources(node, _gone(old.sources, plan.sources)) + _stop_sinks(node, _gone(old.sinks, plan.sinks))

@@ -82,6 +82,46 @@ class NodeStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StateRestored(Event):
+    """Stateful steps have again what they remembered. `refused`: keys of steps that are gone or say something else now."""
+
+    sentence = "What stateful steps remembered is there again; it is as old as it was saved."
+    keys: int
+    refused: int
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StateDamaged(Event):
+    """The file with the state of steps is damaged; the node runs with what could be read."""
+
+    level = "warning"
+    sentence = "The file with what stateful steps remembered is damaged. It is set aside; what could be read is used."
+    path: str
+    keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateUnreadable(Event):
+    """The file with the state of steps cannot be read; the steps begin anew."""
+
+    level = "warning"
+    sentence = "The file with what stateful steps remembered cannot be read: they begin anew."
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateNotSaved(Event):
+    """The state of steps cannot be saved; it is tried again."""
+
+    level = "warning"
+    sentence = "What stateful steps remember cannot be saved. It is tried again; a restart would begin with older state."
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class NodeDraining(Event):
     """Sources are closed; what is under way is delivered before the node leaves."""
 

@@ -227,6 +227,14 @@ def _reasons(status: Mapping[str, Any]) -> dict[str, int]:  # Any: a JSON docume
     return sums
 
 
+def _states(key: str) -> Callable[[Mapping[str, Any]], Number]:  # Any: a JSON document
+    return lambda status: sum(step[key] for step in status["states"]) if "states" in status else None
+
+
+def _state(key: str) -> Callable[[Mapping[str, Any]], Number]:  # Any: a JSON document
+    return lambda status: (status.get("state") or {}).get(key)
+
+
 def _logs(read: Callable[[reading.LogReading], Number]) -> Callable[[Mapping[str, Any]], dict[str, Number]]:  # Any: a JSON document
     return lambda status: {log.name: read(log) for log in reading.logs(status)}
 
@@ -262,6 +270,10 @@ SINGLE: tuple[Metric, ...] = (
     ),
     Metric("quarantine_alarms", "gauge", "Routes that quarantine more than their breaker allows, now.", _breakers),
     Metric("rolled_back", "gauge", "1 while a reload is taken back because too much was quarantined after it.", _rolled_back),
+    Metric("state_keys", "gauge", "Keys that stateful steps remember.", _states("keys")),
+    Metric("state_bytes", "gauge", "What these keys take in memory.", _states("bytes")),
+    Metric("state_refused", "counter", "Messages of keys for which a step had no room.", _states("refused")),
+    Metric("state_saved_age_seconds", "gauge", "How long ago the state of steps was saved.", _state("saved_age_s")),
     Metric("quarantine_messages", "gauge", "Messages that it keeps.", _quarantine("records")),
     Metric("quarantine_bytes", "gauge", "Its size on the disk.", _quarantine("bytes")),
     Metric(

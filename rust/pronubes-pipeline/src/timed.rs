@@ -50,9 +50,16 @@ impl Pipeline {
         courier.done();
     }
 
-    /// Writes a portion of what stateful steps remember; where to go on, or nothing when all is written.
-    pub fn save_state(&self, at: StateCursor, limit: usize, out: &mut Vec<u8>) -> Option<StateCursor> {
-        self.router.save_state(at, limit, out)
+    /// Whether any step remembers something.
+    #[must_use]
+    pub fn has_state(&self) -> bool {
+        self.router.plan().state_count() > 0
+    }
+
+    /// Writes a portion of what stateful steps remember, from a step and key on; where to go on, or nothing when all is written.
+    pub fn save_state(&self, at: (usize, usize), limit: usize, out: &mut Vec<u8>) -> Option<(usize, usize)> {
+        let next = self.router.save_state(StateCursor { step: at.0, key: at.1 }, limit, out)?;
+        Some((next.step, next.key))
     }
 
     /// Takes a portion that [`Pipeline::save_state`] wrote, perhaps in another process.

@@ -21,6 +21,9 @@ use crate::logs;
 use crate::quarantine::QuarantineBatch;
 use crate::work::Work;
 
+/// A part of what stateful steps remember, and where the next one begins.
+type StatePortion<'py> = (Bound<'py, PyBytes>, Option<(usize, usize)>);
+
 struct State {
     pipeline: CorePipeline,
     /// The chunk that came in last: its memory is used again.
@@ -441,6 +444,25 @@ impl Pipeline {
 
     fn close_tap(&self, tap: u64) -> PyResult<u64> {
         guard(|| self.lock().pipeline.close_tap(tap).ok_or_else(|| unknown("tap", tap)))
+    }
+
+    fn has_state(&self) -> PyResult<bool> {
+        guard(|| Ok(self.lock().pipeline.has_state()))
+    }
+
+    fn save_state<'py>(&self, py: Python<'py>, at: (usize, usize), limit: usize) -> PyResult<StatePortion<'py>> {
+        guard(|| {
+            let mut portion = Vec::new();
+            let next = self.lock().pipeline.save_state(at, limit, &mut portion);
+            Ok((PyBytes::new(py, &portion), next))
+        })
+    }
+
+    fn restore_state(&self, portion: &[u8]) -> PyResult<(usize, usize)> {
+        guard(|| {
+            let restored = self.lock().pipeline.restore_state(portion);
+            Ok((restored.keys, restored.refused))
+        })
     }
 
     #[pyo3(signature = (*, now_ns))]

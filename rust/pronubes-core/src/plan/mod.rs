@@ -194,6 +194,12 @@ impl Plan {
         self.routes.len()
     }
 
+    /// How many stateful steps there are.
+    #[must_use]
+    pub fn state_count(&self) -> usize {
+        self.states.len()
+    }
+
     /// The name of a route of this plan.
     #[must_use]
     pub fn route_name(&self, route: RouteId) -> &str {

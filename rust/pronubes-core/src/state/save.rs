@@ -10,8 +10,10 @@ use super::store::Store;
 /// Where saving goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateCursor {
-    pub(crate) store: usize,
-    pub(crate) slot: usize,
+    /// Which stateful step of the plan.
+    pub step: usize,
+    /// Which of its keys.
+    pub key: usize,
 }
 
 /// What became of saved states.
@@ -35,14 +37,14 @@ pub(crate) fn save_portion<'a>(
     limit: usize,
     out: &mut Vec<u8>,
 ) -> Option<StateCursor> {
-    let (identity, store) = stores(at.store)?;
+    let (identity, store) = stores(at.step)?;
     let length = u32::try_from(identity.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(identity.as_bytes());
     out.extend_from_slice(&hash_check());
-    match store.save(at.slot, out.len() + limit, out) {
-        Some(slot) => Some(StateCursor { slot, ..at }),
-        None => stores(at.store + 1).is_some().then_some(StateCursor { store: at.store + 1, slot: 0 }),
+    match store.save(at.key, out.len() + limit, out) {
+        Some(key) => Some(StateCursor { key, ..at }),
+        None => stores(at.step + 1).is_some().then_some(StateCursor { step: at.step + 1, key: 0 }),
     }
 }
 
