@@ -1,7 +1,5 @@
 //! What stateful steps remember: bounded, saved and restored, taken over by a reload, and never touched by who only looks.
 
-#![expect(clippy::unwrap_used, reason = "what cannot be read fails the test")]
-
 mod common;
 
 use common::{Moment, Outcome, Recorder, compile, fed};
