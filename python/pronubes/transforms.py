@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, JsonValue, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, PlainValidator, TypeAdapter, model_validator
 
 from pronubes.connectors.options import StrictModel
 from pronubes.connectors.values import Duration, refuse
@@ -19,6 +19,7 @@ __all__ = [
     "VERBS",
     "Cast",
     "Clamp",
+    "Convert",
     "Deadband",
     "Explode",
     "Flatten",
@@ -33,11 +34,14 @@ __all__ = [
     "Step",
     "Throttle",
     "Timestamp",
+    "UnitField",
 ]
 
 FieldPath = Annotated[str, Field(min_length=1, max_length=1024)]
 FieldList = Annotated[list[FieldPath], Field(min_length=1, max_length=1000)]
 Expression = Annotated[str, Field(min_length=1, max_length=10_000)]
+UnitCode = Annotated[str, Field(min_length=1, max_length=100)]
+UnitText = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class Scale(StrictModel):
@@ -49,6 +53,58 @@ class Scale(StrictModel):
     """What it is multiplied by."""
     offset: float = 0
     """What is added afterwards."""
+
+
+class UnitField(StrictModel):
+    """A field of the payload that says the unit of another."""
+
+    field: FieldPath
+    """The field."""
+
+
+def _unit_source(value: Any) -> Any:  # Any: whatever stands in the YAML
+    return _UNIT_CODE.validate_python(value) if isinstance(value, str) else UnitField.model_validate(value)
+
+
+def _units(value: Any) -> Any:  # Any: whatever stands in the YAML
+    return (_UNIT_CODES if isinstance(value, list) else _UNIT_TEXTS).validate_python(value)
+
+
+UnitCodes = Annotated[list[UnitCode], Field(min_length=1, max_length=1000)]
+UnitTexts = Annotated[dict[UnitText, UnitCode], Field(min_length=1, max_length=1000)]
+_UNIT_CODE: TypeAdapter[str] = TypeAdapter(UnitCode)
+_UNIT_CODES: TypeAdapter[list[str]] = TypeAdapter(UnitCodes)
+_UNIT_TEXTS: TypeAdapter[dict[str, str]] = TypeAdapter(UnitTexts)
+
+
+class Convert(StrictModel):
+    """Give a number in another unit."""
+
+    field: FieldPath
+    """The number."""
+    from_: Annotated[str | UnitField, PlainValidator(_unit_source, json_schema_input_type=UnitCode | UnitField)] | None = Field(
+        default=None, alias="from"
+    )
+    """The unit that it has, as a UCUM code, or `{field: unit}` where the payload says it. Left out: what the contract under `expect` says."""
+    to: UnitCode
+    """The unit that it gets, as a UCUM code."""
+    units: Annotated[list[str] | dict[str, str], PlainValidator(_units, json_schema_input_type=UnitCodes | UnitTexts)] | None = None
+    """With `from: {field: unit}`: the units that may stand there, as a list of codes or as a map from what is written to the code. What is not
+    listed goes to the quarantine (`unknown_unit`)."""
+    unit_field: FieldPath | None = None
+    """The field that gets the code of the new unit. Left out: with `from: {field: unit}` that field, else none."""
+
+    @model_validator(mode="after")
+    def _says_which_units(self) -> Self:
+        if isinstance(self.from_, UnitField) and self.units is None:
+            raise refuse("The units that may stand in the field are not listed.", expected='`units: ["[degF]", Cel]`', field="from")
+        if self.units is not None and not isinstance(self.from_, UnitField):
+            raise refuse("`units` belongs to a `from` that names a field.", expected="`from: {field: unit}`", field="units")
+        return self
+
+    def codes(self) -> tuple[str, ...]:
+        """List the units under `units`."""
+        return tuple(self.units.values() if isinstance(self.units, dict) else self.units or ())
 
 
 class Cast(StrictModel):
@@ -244,7 +300,6 @@ class Step(StrictModel):
     """One step: a verb with its arguments, and perhaps `where` and `from_scalar` beside it."""
 
     not_yet: ClassVar[dict[str, str]] = {
-        "convert": "Use `scale` with the factor and offset of the conversion, and `set` the unit.",
         "lookup": "Use `map` for a fixed table, or a `python` hook.",
         "decode": "Payloads are JSON in this version; decode others in a `python` hook.",
         "encode": "Payloads are JSON in this version; encode others in a `python` hook.",
@@ -267,6 +322,8 @@ class Step(StrictModel):
     """Write the results of expressions into fields."""
     scale: Scale | None = None
     """Multiply a number by a factor and add an offset."""
+    convert: Convert | None = None
+    """Give a number in another unit."""
     cast: Cast | None = None
     """Make a value an integer, a double, a text or a truth value."""
     round: Round | None = None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pronubes.batch import Dtype
+from pronubes.config import conversions
 from pronubes.config.canary import add_to_node, add_to_router
 from pronubes.config.column_types import agreed, column_types
 from pronubes.config.delivery import log_specs
@@ -77,6 +78,7 @@ def compile_router(loaded: Loaded, *, has_canary: bool = False) -> Compiled:
             for name, route in configuration.routes.items()
         ],
     }
+    conversions.add_to_router(spec, configuration, loaded.contracts)
     if loaded.contracts.files:
         spec["contracts"] = loaded.contracts.specifications()
         spec["named_contracts"] = loaded.contracts.by_names

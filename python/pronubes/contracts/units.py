@@ -13,7 +13,7 @@ from typing import Any
 
 from pronubes.contracts.unit_table import TABLE
 
-__all__ = ["Dimension", "Unit", "UnitProblem", "check", "known", "misread", "of_alias", "of_opc_ua", "opc_ua_id"]
+__all__ = ["Dimension", "Unit", "UnitProblem", "check", "known", "misread", "of_alias", "of_opc_ua", "opc_ua_id", "parser", "registry"]
 
 Dimension = tuple[int, ...]
 """The exponents of metre, kilogram, second, ampere, kelvin, mole and candela."""
@@ -153,11 +153,11 @@ def _worked_out(code: str) -> Unit:
     from ucumvert import parse_ucum
 
     try:
-        parse_ucum(code, parser=_parser())
+        parse_ucum(code, parser=parser())
     except LarkError as error:
         raise UnitProblem("This is no UCUM code.", _nearest(code)) from error
     try:
-        dimensions = dict(_registry().from_ucum(code).dimensionality)
+        dimensions = dict(registry().from_ucum(code).dimensionality)
     except (LarkError, PintError):  # an arbitrary unit, such as `[iU]`: a code, and no product of powers
         return Unit(code, None)
     except AttributeError:  # nothing but annotations
@@ -177,14 +177,18 @@ def _nearest(code: str) -> str | None:
 
 
 @cache
-def _parser() -> Any:  # Any: a lark parser
+def parser() -> Any:  # Any: a lark parser
+    """Make the parser of UCUM codes. The first call takes most of a second."""
     from ucumvert import get_ucum_parser
 
     return get_ucum_parser()
 
 
 @cache
-def _registry() -> Any:  # Any: a pint registry with UCUM's units
+def registry() -> Any:  # Any: a pint registry with UCUM's units
+    """Make the registry of units, which reckons with fractions. The first call takes most of a second."""
+    from fractions import Fraction
+
     from ucumvert import PintUcumRegistry
 
-    return PintUcumRegistry()
+    return PintUcumRegistry(non_int_type=Fraction)

@@ -55,6 +55,7 @@ reasons! {
     DivisionByZero "division_by_zero" "An integer was divided by zero." "Guard the division with a condition.";
     InvalidConversion "invalid_conversion" "A text cannot be read as the wanted type." "Look at the original bytes; adjust `cast` or the publisher.";
     NotInMap "not_in_map" "A value is not in the step's table and the step has no default." "Add the value to `map`, or give it a `default`.";
+    UnknownUnit "unknown_unit" "The unit that the payload names is none of those of the step." "Add it to `units` of the `convert` step, or fix the publisher.";
     InvalidTimestamp "invalid_timestamp" "A value cannot be read as a time in the format of the step." "Adjust the `timestamp` step's format or the publisher.";
     FieldExists "field_exists" "A step would write a field that exists already." "Choose another name, or drop the old field first.";
     Late "late" "The time of the message is not later than that of the newest before it, and the step says `late: quarantine`." "Look at the clock of the device and at what buffers on the way; `late: pass` or `drop` is milder.";

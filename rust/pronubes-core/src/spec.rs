@@ -39,6 +39,9 @@ pub struct RouterSpec {
     /// The catalogue of names; none keeps none, unless there is a namespace.
     #[serde(default)]
     pub catalog: Option<CatalogSpec>,
+    /// What the units of `convert` steps make of each other.
+    #[serde(default)]
+    pub conversions: Vec<ConversionSpec>,
     /// Contracts; routes name them as `measurement@1`.
     #[serde(default)]
     pub contracts: Vec<ContractSpec>,
@@ -184,6 +187,35 @@ pub enum Covers {
     /// What it matches and all below.
     #[default]
     Subtree,
+}
+
+/// How a number of one unit becomes one of another. Units are worked out by whoever writes the specification; the engine knows none.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConversionSpec {
+    /// The unit that the number has.
+    pub from: String,
+    /// The unit that it gets.
+    pub to: String,
+    /// What both measure: exponents of metre, kilogram, second, ampere, kelvin, mole and candela.
+    #[serde(default)]
+    pub dimension: Option<[i32; 7]>,
+    /// `(a * value + b) / c`: three integers of at most 53 bits, `c` above 0.
+    #[serde(default)]
+    pub ratio: Option<[i64; 3]>,
+    /// `factor * value + offset`, where there is no such ratio: each a double, and what that double leaves.
+    #[serde(default)]
+    pub linear: Option<LinearSpec>,
+}
+
+/// A line, with more digits than doubles have.
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinearSpec {
+    /// The factor.
+    pub factor: [f64; 2],
+    /// The offset.
+    pub offset: [f64; 2],
 }
 
 /// One route.

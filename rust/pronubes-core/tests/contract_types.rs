@@ -11,7 +11,9 @@ fn errors(route: Value) -> Vec<(String, String)> {
     let mut full = json!({"name": "r", "expect": "m@1", "contract": "out@1", "to": [{"sink": "s"}]});
     full.as_object_mut().unwrap().extend(route.as_object().unwrap().clone());
     let metre = [1, 0, 0, 0, 0, 0, 0];
-    let spec = json!({"sources": ["plant"], "sinks": ["s"], "hooks": ["m:f"], "routes": [full], "contracts": [
+    let spec = json!({"sources": ["plant"], "sinks": ["s"], "hooks": ["m:f"], "routes": [full], "conversions": [
+        {"from": "km", "to": "m", "dimension": metre, "ratio": [1000, 0, 1]},
+        {"from": "min", "to": "s", "dimension": [0, 0, 1, 0, 0, 0, 0], "ratio": [60, 0, 1]}], "contracts": [
         {"name": "m", "version": 1, "fields": [
             {"path": "length", "type": "number", "dimension": metre},
             {"path": "time", "type": "number", "dimension": [0, 0, 1, 0, 0, 0, 0]},
@@ -115,4 +117,38 @@ fn results_must_have_the_dimension_of_the_contract() {
     let found = step("speed", "payload.length * payload.time");
     let message = "The result has another dimension than the contract gives `speed`.";
     assert_eq!(found, [("routes/0/steps/0/compute/speed".to_owned(), message.to_owned())]);
+}
+
+#[test]
+fn a_converted_field_is_a_number_of_the_dimension_of_its_unit() {
+    let to_metres = |field: &str| json!({"convert": {"field": field, "from": "km", "to": "m"}});
+    let after = |step: Value, expression: &str| errors(json!({"steps": [step, {"compute": {"x": expression}}]}));
+    let compared = "Values of different dimension cannot be compared.";
+    assert_eq!(after(to_metres("length"), "payload.length > payload.time")[0].1, compared);
+    assert_eq!(after(to_metres("new"), "payload.new > payload.time")[0].1, compared);
+    assert_eq!(after(to_metres("new"), "payload.new > payload.length"), []);
+    assert_eq!(after(to_metres("new"), "payload.new == \"x\"")[0].1, "`payload.new` is a number behind `convert`.");
+    assert_eq!(after(to_metres("new"), "payload.state > 3")[0].1, "`payload.state` is a text by the contract `m@1`.");
+    let with_unit = json!({"convert": {"field": "new", "from": {"field": "u"}, "units": ["km"], "to": "m"}});
+    assert_eq!(after(with_unit.clone(), "payload.new > payload.time")[0].1, compared);
+    assert_eq!(after(with_unit, "payload.u == 3"), []);
+    // Where the step may not be done, it tells nothing new.
+    let perhaps = |field| json!({"convert": {"field": field, "from": "km", "to": "m"}, "where": "payload.on"});
+    assert_eq!(after(perhaps("new"), "payload.new > payload.time"), []);
+    assert_eq!(after(perhaps("length"), "payload.length > payload.time")[0].1, compared);
+    let written = errors(
+        json!({"steps": [to_metres("new"), {"set": {"new": 1}}, {"compute": {"x": "payload.new > payload.time"}}]}),
+    );
+    assert_eq!(written, []);
+}
+
+#[test]
+fn units_must_measure_what_the_field_measures() {
+    let wrong = |field: &str| errors(json!({"steps": [{"convert": {"field": field, "from": "km", "to": "m"}}]}));
+    let at = "routes/0/steps/0/convert/field".to_owned();
+    assert_eq!(wrong("time"), [(at.clone(), "`time` does not measure what the units measure.".to_owned())]);
+    assert_eq!(wrong("state"), [(at, "`state` is no number by the contract `m@1`.".to_owned())]);
+    assert_eq!((wrong("length"), wrong("count"), wrong("unknown")), (vec![], vec![], vec![]));
+    let leaves = "`area` leaves with another dimension than the contract gives it.";
+    assert_eq!(wrong("area"), [("routes/0/contract".to_owned(), leaves.to_owned())]);
 }

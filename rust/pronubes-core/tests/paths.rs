@@ -67,6 +67,13 @@ fn verb() -> impl Strategy<Value = String> {
     let value_steps = prop_oneof![
         field().prop_map(|name| format!(r#""scale":{{"field":"{name}","factor":2}}"#)),
         field().prop_map(|name| format!(r#""scale":{{"field":"{name}","factor":0.5,"offset":1}}"#)),
+        field().prop_map(|name| format!(r#""convert":{{"field":"{name}","from":"a","to":"b"}}"#)),
+        (field(), field()).prop_map(|(name, unit)| {
+            format!(r#""convert":{{"field":"{name}","from":"a","to":"b","unit_field":"{unit}"}}"#)
+        }),
+        (field(), field(), top()).prop_map(|(name, unit, into)| format!(
+            r#""convert":{{"field":"{name}","from":{{"field":"{unit}"}},"units":{{"x":"a","":"b"}},"to":"b","unit_field":"{into}"}}"#
+        )),
         (field(), prop_oneof![Just("int"), Just("double"), Just("string"), Just("bool")])
             .prop_map(|(name, to)| format!(r#""cast":{{"field":"{name}","type":"{to}"}}"#)),
         field().prop_map(|name| format!(r#""round":{{"field":"{name}","digits":1}}"#)),
@@ -164,7 +171,7 @@ fn payload() -> impl Strategy<Value = String> {
 fn spec(steps: &[String], where_clause: bool) -> RouterSpec {
     let gate = if where_clause { r#""where":"has(payload.a)","# } else { "" };
     let text = format!(
-        r#"{{"sources":["plant"],"sinks":["s"],"routes":[{{"name":"r","filter":"a/{{tag}}",{gate}"steps":[{}],
+        r#"{{"sources":["plant"],"sinks":["s"],"conversions":[{{"from":"a","to":"b","ratio":[9,160,5]}}],"routes":[{{"name":"r","filter":"a/{{tag}}",{gate}"steps":[{}],
         "to":[{{"sink":"s","topic":"x/{{tag}}"}}]}}]}}"#,
         steps.join(",")
     );

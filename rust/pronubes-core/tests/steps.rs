@@ -17,12 +17,18 @@ fn vectors() -> Vec<(String, Value)> {
     files.iter().map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), read(path))).collect()
 }
 
+/// How units become each other: what Python works out for configurations, which a test there compares.
+fn conversions() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/steps/convert.json");
+    serde_json::from_str::<Value>(&std::fs::read_to_string(path).unwrap()).unwrap()["conversions"].take()
+}
+
 fn spec_text(case: &Value) -> String {
     let mut target = json!({"sink": "s"});
     if let Some(topic) = case.get("topic") {
         target["topic"] = topic.clone();
     }
-    json!({"sources": ["plant"], "sinks": ["s"], "hooks": ["m:f"],
+    json!({"sources": ["plant"], "sinks": ["s"], "hooks": ["m:f"], "conversions": conversions(),
            "routes": [{"name": "r", "filter": "a/{tag}", "steps": case["steps"], "to": [target]}]})
     .to_string()
 }

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from pronubes.contracts.unit_table import TABLE
-from pronubes.contracts.units import UnitProblem, _registry, check, known, misread, of_alias, of_opc_ua, opc_ua_id
+from pronubes.contracts.units import UnitProblem, check, known, misread, of_alias, of_opc_ua, opc_ua_id, registry
 
 CODES = [line.partition("|")[0] for line in TABLE.splitlines()]
 BASE = ("[length]", "[mass]", "[time]", "[current]", "[temperature]", "[substance]", "[luminosity]")
@@ -15,7 +15,7 @@ BASE = ("[length]", "[mass]", "[time]", "[current]", "[temperature]", "[substanc
 
 @cache
 def dimension_by_pint(code: str) -> tuple[int, ...]:
-    dimensions = dict(_registry().from_ucum(code).dimensionality)
+    dimensions = dict(registry().from_ucum(code).dimensionality)
     assert dimensions.keys() <= set(BASE)
     return tuple(int(dimensions.get(base, 0)) for base in BASE)
 

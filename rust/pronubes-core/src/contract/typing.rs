@@ -9,7 +9,7 @@ use super::spec::FieldType;
 use crate::SpecError;
 use crate::expr::{Expr, Operator, Tree, Type};
 use crate::payload::FieldPath;
-use crate::transform::{Field, Op};
+use crate::transform::{Field, Op, ValueOp};
 
 /// Exponents of metre, kilogram, second, ampere, kelvin, mole and candela; none where they are not known.
 type Dimension = Option<[i32; 7]>;
@@ -21,17 +21,25 @@ pub(crate) struct Declared<'c> {
     promised: Option<&'c Contract>,
     /// What steps have written; about these fields nothing is known any more.
     written: Vec<FieldPath>,
+    /// What steps have converted since: numbers of this dimension.
+    converted: Vec<(FieldPath, Dimension)>,
 }
 
 impl<'c> Declared<'c> {
     /// By what a route expects and promises.
     pub(crate) fn new(expected: Option<&'c Contract>, promised: Option<&'c Contract>) -> Self {
-        Self { expected, promised, written: Vec::new() }
+        Self { expected, promised, written: Vec::new(), converted: Vec::new() }
     }
 
-    /// Forgets what a step writes.
-    pub(crate) fn write(&mut self, op: &Op) {
-        let mut write = |field: &Field| self.written.push(field.path.clone());
+    /// Forgets what a step writes, but for what a conversion says about it.
+    pub(crate) fn write(&mut self, op: &Op, is_conditional: bool) {
+        let converted = conversion_in(op).filter(|(field, dimension)| {
+            !is_conditional || self.field_at(&field.path) == Some((FieldType::Number, *dimension))
+        });
+        let mut write = |field: &Field| {
+            self.converted.retain(|(path, _)| !path.contains(&field.path) && !field.path.contains(path));
+            self.written.push(field.path.clone());
+        };
         match op {
             Op::Keep(_) | Op::Drop(_) => {} // What is left is what it was.
             Op::Rename(pairs) => pairs.iter().flat_map(|(from, to)| [from, to]).for_each(write),
@@ -39,19 +47,48 @@ impl<'c> Declared<'c> {
             Op::Compute(values) => values.iter().for_each(|(field, _)| write(field)),
             Op::Value { into, .. } => write(into),
             Op::Bits { bits, .. } => bits.iter().for_each(|(_, field)| write(field)),
+            Op::Convert(convert) => convert.fields().for_each(write),
             Op::Nest { into, fields } => std::iter::once(into).chain(fields).for_each(write),
             Op::Flatten { .. } => self.forget(),
         }
+        self.converted.extend(converted.map(|(field, dimension)| (field.path.clone(), dimension)));
+    }
+
+    /// What is wrong with a conversion: the field measures something else.
+    pub(crate) fn check_conversion(&self, op: &Op) -> Option<SpecError> {
+        let (field, Some(wanted)) = conversion_in(op)? else { return None };
+        let (kind, dimension) = self.field_at(&field.path)?;
+        let contract = self.expected.map_or("", Contract::id);
+        if !matches!(kind, FieldType::Number | FieldType::Integer) {
+            let error = SpecError::new(format!("`{}` is no number by the contract `{contract}`.", field.path));
+            return Some(error.expected(field.path.to_string(), "a field that is a number"));
+        }
+        let error = || SpecError::new(format!("`{}` does not measure what the units measure.", field.path));
+        let found = dimension.filter(|found| *found != wanted)?;
+        Some(error().expected(format!("`{}`", written(found)), format!("`{}`", written(wanted))))
+    }
+
+    /// What is wrong at the end of a route: converted fields that the promised contract gives another dimension.
+    pub(crate) fn check_leaving(&self) -> Vec<SpecError> {
+        let promised = |path: &FieldPath| self.promised?.fields().find(|(known, ..)| *known == path)?.2;
+        let wrong = self.converted.iter().filter_map(|(path, dimension)| {
+            let (found, wanted) = (dimension.as_ref()?, promised(path)?);
+            let message = format!("`{path}` leaves with another dimension than the contract gives it.");
+            let error = || SpecError::new(message).expected(written(*found), format!("`{}`", written(wanted)));
+            (*found != wanted).then(error)
+        });
+        wrong.collect()
     }
 
     /// Forgets everything: another payload comes.
     pub(crate) fn forget(&mut self) {
         self.expected = None;
+        self.converted.clear();
     }
 
     /// What is wrong with an expression; `target` is the field that gets its result.
     pub(crate) fn check(&self, expression: &Expr, target: Option<&FieldPath>) -> Vec<SpecError> {
-        if self.expected.is_none() {
+        if self.expected.is_none() && self.converted.is_empty() {
             return Vec::new();
         }
         let mut errors = Vec::new();
@@ -67,11 +104,17 @@ impl<'c> Declared<'c> {
     }
 
     fn field(&self, name: &str) -> Option<(FieldType, Dimension)> {
-        let path = FieldPath::parse(name).ok()?;
-        if self.written.iter().any(|other| other.contains(&path) || path.contains(other)) {
+        self.field_at(&FieldPath::parse(name).ok()?)
+    }
+
+    fn field_at(&self, path: &FieldPath) -> Option<(FieldType, Dimension)> {
+        if let Some((_, dimension)) = self.converted.iter().find(|(known, _)| known == path) {
+            return Some((FieldType::Number, *dimension));
+        }
+        if self.written.iter().any(|other| other.contains(path) || path.contains(other)) {
             return None;
         }
-        let (_, kind, dimension) = self.expected?.fields().find(|(known, ..)| **known == path)?;
+        let (_, kind, dimension) = self.expected?.fields().find(|(known, ..)| *known == path)?;
         Some((kind, dimension))
     }
 
@@ -196,10 +239,25 @@ impl<'c> Declared<'c> {
 
     /// A field, by contract of one type, stands where another is needed.
     fn never(&self, part: &Tree, wanted: Type) -> SpecError {
-        let contract = self.expected.map_or("", Contract::id);
         let kind = self.type_of(part).name();
-        let error = SpecError::new(format!("`{part}` is {kind} by the contract `{contract}`."));
+        let is_converted = |name| self.converted.iter().any(|(path, _)| FieldPath::parse(name).as_ref() == Ok(path));
+        let since = match (part, self.expected) {
+            (Tree::Slot(_, name), Some(contract)) if !is_converted(name) => {
+                format!("by the contract `{}`", contract.id())
+            }
+            _ => "behind `convert`".to_owned(),
+        };
+        let error = SpecError::new(format!("`{part}` is {kind} {since}."));
         error.expected(kind, wanted.name())
+    }
+}
+
+/// The field that a step converts, and what its unit measures then.
+fn conversion_in(op: &Op) -> Option<(&Field, Dimension)> {
+    match op {
+        Op::Value { into, op: ValueOp::Convert(conversion), .. } => Some((into, conversion.dimension())),
+        Op::Convert(convert) => Some((&convert.field, convert.dimension())),
+        _ => None,
     }
 }
 

@@ -87,9 +87,48 @@ fn long_f64(text: &[u8]) -> Result<f64, Reason> {
     parse_f64(text)
 }
 
+/// A number as it is written: the digits as an integer, and how many of them stand behind the point. None for an exponent and
+/// for more digits than doubles hold.
+#[inline]
+pub(crate) fn digits(payload: &[u8], raw: Raw) -> Option<(i64, u32)> {
+    match raw.kind {
+        Kind::Integer => short_int(payload, raw).map(|value| (value, 0)),
+        Kind::Decimal => match short_decimal(payload, raw) {
+            Some((is_negative, value, decimals)) => {
+                let value = value.cast_signed();
+                Some((if is_negative { -value } else { value }, u32::try_from(decimals).ok()?))
+            }
+            None => long_digits(raw.span().of(payload)),
+        },
+        _ => None,
+    }
+}
+
+fn long_digits(text: &[u8]) -> Option<(i64, u32)> {
+    let (is_negative, text) = sign(text);
+    if text.len() > 16 {
+        return None;
+    }
+    let point = text.iter().position(|byte| *byte == b'.')?;
+    let mut value = 0;
+    for byte in text.iter().enumerate().filter(|(at, _)| *at != point).map(|(_, byte)| byte) {
+        value = value * 10 + i64::from(Some(byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9)?);
+    }
+    Some((if is_negative { -value } else { value }, u32::try_from(text.len() - point - 1).ok()?))
+}
+
 /// The same for digits with at most one point among them, eight bytes in all beside the sign: a word holds them.
 #[inline]
 fn short_f64(payload: &[u8], raw: Raw) -> Option<f64> {
+    let (is_negative, value, decimals) = short_decimal(payload, raw)?;
+    #[expect(clippy::cast_precision_loss, reason = "eight digits are exact")]
+    let value = value as f64 / POWERS.get(decimals)?;
+    Some(if is_negative { -value } else { value })
+}
+
+/// Such a number as it is written: whether it has a sign, its digits, and how many of them stand behind the point.
+#[inline(always)]
+fn short_decimal(payload: &[u8], raw: Raw) -> Option<(bool, u64, usize)> {
     let (mut start, mut length) = (raw.start as usize, raw.span().len());
     let is_negative = payload.get(start) == Some(&b'-');
     if is_negative {
@@ -112,9 +151,7 @@ fn short_f64(payload: &[u8], raw: Raw) -> Option<f64> {
             return None;
         }
     }
-    #[expect(clippy::cast_precision_loss, reason = "eight digits are exact")]
-    let value = swar::decimal(word, length) as f64 / POWERS.get(decimals)?;
-    Some(if is_negative { -value } else { value })
+    Some((is_negative, swar::decimal(word, length), decimals))
 }
 
 /// Whether some text is a JSON number, and which kind: [`Kind::Integer`] or [`Kind::Decimal`]. For text from outside of

@@ -90,6 +90,7 @@ impl Choice<'_> {
                 self.check_write(field, false)?;
                 self.check_write(into, false)
             }
+            Op::Convert(convert) => convert.fields().try_for_each(|field| self.check_write(field, false)),
             Op::Bits { field, bits } => {
                 self.check_write(field, false)?;
                 bits.iter().try_for_each(|(_, into)| self.check_write(into, false))
@@ -154,6 +155,7 @@ impl Choice<'_> {
         self.steps.iter().skip(start).any(|step| match &step.op {
             Op::Rename(pairs) => pairs.iter().any(|(from, _)| from.slot == slot),
             Op::Value { field, .. } | Op::Bits { field, .. } => field.slot == slot,
+            Op::Convert(convert) => convert.fields().any(|field| field.slot == slot),
             _ => false,
         })
     }
@@ -177,6 +179,7 @@ fn writes(op: &Op, slot: SlotId) -> bool {
         Op::Set(values) => values.iter().any(|(field, _)| is(field)),
         Op::Compute(values) => values.iter().any(|(field, _)| is(field)),
         Op::Value { field, into, .. } => is(field) || is(into),
+        Op::Convert(convert) => convert.fields().any(is),
         Op::Bits { bits, .. } => bits.iter().any(|(_, field)| is(field)),
         Op::Flatten { .. } | Op::Nest { .. } => true,
     }

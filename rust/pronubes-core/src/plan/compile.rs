@@ -13,7 +13,7 @@ use crate::matcher::{Matcher, RouteId};
 use crate::namespace::Namespace;
 use crate::payload::{Limits, Literals};
 use crate::spec::{CatalogSpec, RouteSpec, RouterSpec};
-use crate::transform::Shared;
+use crate::transform::{Conversions, Shared};
 
 pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<SpecError>> {
     let mut errors = Errors::default();
@@ -134,7 +134,12 @@ fn compile_routes(
 ) -> Vec<Route> {
     let vars: Vars = spec.vars.0.iter().cloned().collect();
     let cache = ParseCache::default();
-    let mut shared = Shared { vars: &vars, cache: &cache, literals, hooks: spec.hooks.len() };
+    let conversions = Conversions::compile(&spec.conversions).unwrap_or_else(|found| {
+        found.into_iter().for_each(|error| errors.push(&["conversions".into()], error));
+        Conversions::default()
+    });
+    let mut shared =
+        Shared { vars: &vars, cache: &cache, literals, hooks: spec.hooks.len(), conversions: &conversions };
     let mut names = HashMap::new();
     let mut routes = Vec::with_capacity(spec.routes.len());
     for (index, route) in spec.routes.iter().enumerate() {

@@ -14,7 +14,7 @@ use super::{About, Failure};
 use crate::Reason;
 use crate::expr::{Expr, Inputs};
 use crate::payload::{Cell, Kind, Scan, SlotId, TextArena};
-use crate::transform::{Field, Op, ValueOp, bits_of};
+use crate::transform::{By, Convert, Field, Op, ValueOp, bits_of};
 
 pub(crate) use output::write_cell;
 
@@ -144,6 +144,7 @@ impl EditState {
                 let cell = self.cell(field.slot);
                 let value = match op {
                     ValueOp::Scale(scale) => scale.apply(cell, inputs.payload),
+                    ValueOp::Convert(conversion) => conversion.apply(cell, inputs.payload),
                     ValueOp::Timestamp(timestamp) if !timestamp.reads() => {
                         op.apply(Cell::Missing, &mut inputs.scope(&self.cells, text))
                     }
@@ -151,6 +152,7 @@ impl EditState {
                 };
                 self.write(into, value.map_err(|reason| (reason, At::Field(field.slot)))?, plan)
             }
+            Op::Convert(convert) => self.convert(convert, plan, inputs, text),
             Op::Bits { field, bits } => self.bits(field, bits, plan, inputs),
             // `choice.rs` sends these to the general path.
             Op::Flatten { .. } | Op::Nest { .. } => Err((Reason::WrongType, At::Nothing)),
@@ -175,6 +177,27 @@ impl EditState {
             self.write(field, self.moved[index].1, plan)?;
         }
         Ok(())
+    }
+
+    #[inline(never)]
+    fn convert(
+        &mut self,
+        convert: &Convert,
+        plan: &ScanPlan,
+        inputs: &Inputs<'_>,
+        text: &mut TextArena,
+    ) -> Result<(), Fault> {
+        let Convert { field, by, unit } = convert;
+        let conversion = match by {
+            By::Fixed(conversion) => conversion,
+            By::Named(from, names) => {
+                let found = names.find(self.cell(from.slot), &mut inputs.scope(&self.cells, text));
+                found.map_err(|reason| (reason, At::Field(from.slot)))?
+            }
+        };
+        let value = conversion.apply(self.cell(field.slot), inputs.payload);
+        self.write(field, value.map_err(|reason| (reason, At::Field(field.slot)))?, plan)?;
+        unit.as_ref().map_or(Ok(()), |(unit, code)| self.write(unit, *code, plan))
     }
 
     #[inline(never)]

@@ -7,7 +7,7 @@ use crate::Reason;
 use crate::expr::Inputs;
 use crate::expr::{Expr, Tree as Part};
 use crate::payload::{Cell, FieldPath, Scan, TextArena};
-use crate::transform::{Field, Op, ValueOp, bits_of};
+use crate::transform::{By, Convert, Field, Op, ValueOp, bits_of};
 
 /// The present state of a payload on the general path.
 #[derive(Debug, Default)]
@@ -119,6 +119,7 @@ impl TreeState {
                 let value = op.apply(cell, &mut inputs.scope(&self.cells, text)).map_err(about(&field.path))?;
                 self.tree.write(&into.path, value, source).map_err(about(&into.path))
             }
+            Op::Convert(convert) => self.convert(convert, inputs, text),
             Op::Bits { field, bits } => {
                 let cell = self.tree.cell(&field.path, source);
                 let value = bits_of(cell, inputs.payload).map_err(about(&field.path))?;
@@ -139,6 +140,28 @@ impl TreeState {
                 let nested = self.tree.nest(&into.path, &paths, source);
                 nested.map_err(|(reason, path)| (reason, About::Field(path)))
             }
+        }
+    }
+
+    fn convert<'p>(
+        &mut self,
+        convert: &'p Convert,
+        inputs: &Inputs<'_>,
+        text: &mut TextArena,
+    ) -> Result<(), (Reason, About<'p>)> {
+        let (Convert { field, by, unit }, source) = (convert, source_of(inputs));
+        let conversion = match by {
+            By::Fixed(conversion) => conversion,
+            By::Named(from, names) => {
+                let cell = self.tree.cell(&from.path, source);
+                names.find(cell, &mut inputs.scope(&self.cells, text)).map_err(about(&from.path))?
+            }
+        };
+        let value = conversion.apply(self.tree.cell(&field.path, source), inputs.payload);
+        self.tree.write(&field.path, value.map_err(about(&field.path))?, source).map_err(about(&field.path))?;
+        match unit {
+            Some((unit, code)) => self.tree.write(&unit.path, *code, source).map_err(about(&unit.path)),
+            None => Ok(()),
         }
     }
 

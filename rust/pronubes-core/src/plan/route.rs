@@ -166,8 +166,8 @@ impl RouteCompiler<'_, '_> {
         } else {
             let mut vars = self.shared.vars.clone();
             vars.extend(route.vars.0.iter().cloned());
-            let Shared { cache, hooks, .. } = *self.shared;
-            let mut shared = Shared { vars: &vars, cache, literals: self.shared.literals, hooks };
+            let Shared { cache, hooks, conversions, .. } = *self.shared;
+            let mut shared = Shared { vars: &vars, cache, literals: self.shared.literals, hooks, conversions };
             let mut compiler = RouteCompiler {
                 spec: self.spec,
                 contracts: self.contracts,
@@ -226,7 +226,7 @@ impl RouteCompiler<'_, '_> {
                 None => {}
                 Some(Compiled::Op(op)) => {
                     self.check_results(&declared, &op, &path);
-                    declared.write(&op);
+                    declared.write(&op, condition.is_some());
                     draft.steps.push(Step { number, condition, op });
                 }
                 Some(Compiled::Explode(explode)) => {
@@ -247,6 +247,7 @@ impl RouteCompiler<'_, '_> {
                 }
             }
         }
+        declared.check_leaving().into_iter().for_each(|error| self.errors.push(&["contract".into()], error));
         let template_slots = self.template_slots(templates, &mut draft);
         for id in self.promised(route) {
             draft.contracts.extend(self.judged("contract", &id, &mut draft.paths));
@@ -269,6 +270,9 @@ impl RouteCompiler<'_, '_> {
     }
 
     fn check_results(&mut self, declared: &Declared<'_>, op: &Op, path: &[PathPart]) {
+        if let Some(error) = declared.check_conversion(op) {
+            self.errors.push(&[path, &["convert".into(), "field".into()]].concat(), error);
+        }
         let Op::Compute(values) = op else { return };
         for (field, expression) in values {
             let at = [path, &["compute".into(), field.path.to_string().as_str().into()]].concat();

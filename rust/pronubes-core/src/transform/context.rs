@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::{Expr, ExprCompiler, ParseCache, Vars};
 use crate::payload::{Cell, FieldPath, Literals, PathSetBuilder};
-use crate::transform::{Field, StepDoc};
+use crate::transform::{Conversions, Field, StepDoc};
 
 /// What all routes of a plan share while it is compiled.
 #[derive(Debug)]
@@ -15,6 +15,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) cache: &'a ParseCache,
     pub(crate) literals: &'a mut Literals,
     pub(crate) hooks: usize,
+    pub(crate) conversions: &'a Conversions,
 }
 
 /// The state of compiling one step. Errors get the path of the step in front by whoever made the context.

@@ -8,6 +8,8 @@ mod cast;
 mod clamp;
 mod compute;
 mod context;
+mod conversion;
+mod convert;
 mod deadband;
 mod doc;
 mod drop;
@@ -30,6 +32,8 @@ mod timestamp;
 mod value;
 
 pub(crate) use context::{Shared, StepContext};
+pub(crate) use conversion::{Conversion, Conversions};
+pub(crate) use convert::{By, Convert};
 pub use doc::{Argument, Example, StepDoc};
 pub(crate) use explode::Explode;
 pub(crate) use map::bits_of;
@@ -68,6 +72,8 @@ pub(crate) enum Op {
     Compute(Box<[(Field, Expr)]>),
     /// A field (`into`) gets what becomes of the value of a field.
     Value { field: Field, into: Field, op: ValueOp },
+    /// A number gets another unit, by what the payload says or with the name of the unit.
+    Convert(Box<Convert>),
     /// Fields get single bits of an integer.
     Bits { field: Field, bits: Box<[(u8, Field)]> },
     /// Nested objects become fields with joined names.
@@ -106,6 +112,7 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { doc: &set::DOC, compile: set::compile },
     Verb { doc: &compute::DOC, compile: compute::compile },
     Verb { doc: &scale::DOC, compile: scale::compile },
+    Verb { doc: &convert::DOC, compile: convert::compile },
     Verb { doc: &cast::DOC, compile: cast::compile },
     Verb { doc: &round::DOC, compile: round::compile },
     Verb { doc: &clamp::DOC, compile: clamp::compile },

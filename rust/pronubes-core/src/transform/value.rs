@@ -2,6 +2,7 @@
 
 use super::cast::Cast;
 use super::clamp::Clamp;
+use super::conversion::Conversion;
 use super::map::Map;
 use super::round::Round;
 use super::scale::Scale;
@@ -14,6 +15,7 @@ use crate::payload::{Cell, Kind, number, text};
 #[derive(Debug)]
 pub(crate) enum ValueOp {
     Scale(Scale),
+    Convert(Conversion),
     Cast(Cast),
     Round(Round),
     Clamp(Clamp),
@@ -27,6 +29,7 @@ impl ValueOp {
     pub(crate) fn apply(&self, cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
         match self {
             Self::Scale(op) => op.apply(cell, scope.inputs.payload),
+            Self::Convert(op) => op.apply(cell, scope.inputs.payload),
             Self::Cast(op) => op.apply(cell, scope),
             Self::Round(op) => op.apply(cell, scope),
             Self::Clamp(op) => op.apply(cell, scope),
