@@ -18,7 +18,7 @@ from pronubes.transforms import Convert, Step, UnitField
 
 __all__ = ["add_to_router", "conversion_findings"]
 
-_KEEPING = frozenset({"keep", "drop", "round", "clamp", "cast"})
+_KEEPING = frozenset({"keep", "drop", "round", "clamp", "cast", "on_change", "deadband", "throttle"})
 """Verbs behind which a field has the unit that it had."""
 
 

@@ -141,7 +141,9 @@ def _check(values: dict[str, Any], places: Places, base_dir: Path, problems: lis
         names = resolve_names(configuration, base_dir, os.path.dirname(places.file))  # noqa: PTH120  as the user wrote it
         by_names = named_contracts(configuration, names, base_dir)
         in_use, of_contracts, in_contracts = resolve(configuration, places, base_dir, by_names)
-        problems += places.origins.condensed(chain(unresolved(configuration), contradictions(configuration), of_contracts, conversion_findings(configuration, in_use)), values)
+        problems += places.origins.condensed(
+            chain(unresolved(configuration), contradictions(configuration), of_contracts, conversion_findings(configuration, in_use)), values
+        )
         problems += places.origins.condensed(names.findings, values)
         elsewhere = [*elsewhere, *in_contracts, *names.diagnostics]
         configuration = names.put_in(configuration)

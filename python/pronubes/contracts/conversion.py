@@ -1,7 +1,7 @@
 """How a number of one unit becomes one of another: exact fractions, worked out by pint and ucumvert when a configuration is loaded.
 
-pint alone would let pass what UCUM forbids: turns become radians without their 2 pi, and a slope in percent becomes an angle by a factor. So both units
-must come down to the same base units, angles and counts among them, and units that UCUM calls special or arbitrary are refused, but for those
+pint alone would let pass what UCUM forbids: turns become radians without their 2 pi, and a slope in percent becomes an angle by a factor. So both
+units must come down to the same base units, angles and counts among them, and units that UCUM calls special or arbitrary are refused, but for those
 temperatures that differ from kelvin by a line.
 """
 
@@ -59,7 +59,9 @@ def conversion(from_: str, to: str) -> Conversion:
     if source != target:
         raise UnitProblem(f"`{from_}` measures {_measure(source)}, `{to}` measures {_measure(target)}.", None)
     if _roots(before) != _roots(after):
-        raise UnitProblem(f"`{from_}` and `{to}` differ by an angle or a count.", "Use `scale` with the factor that is meant, such as 2 pi for a turn.")
+        raise UnitProblem(
+            f"`{from_}` and `{to}` differ by an angle or a count.", "Use `scale` with the factor that is meant, such as 2 pi for a turn."
+        )
     at_zero, at_one = (_value(before, number, after) for number in (0, 1))
     return Conversion(at_one - at_zero, at_zero, source)
 

@@ -143,9 +143,12 @@ def test_every_listed_unit_has_a_conversion(folder: Path) -> None:
             "",
             ("routes.r.steps[0].convert.units", "`units` belongs to a `from` that names a field.", "`from: {field: unit}`"),
         ),
-        ("{convert: {field: value, from: {feld: u}, units: [K], to: Cel}}", "", ("routes.r.steps[0].convert.from", "`field` is missing.", "The field")),
+        (
+            "{convert: {field: value, from: {feld: u}, units: [K], to: Cel}}",
+            "",
+            ("routes.r.steps[0].convert.from.feld", "There is no key `feld` here.", "Did you mean `field`?"),
+        ),
     ],
 )
 def test_what_cannot_be_is_said_where_it_stands(folder: Path, steps: str, rest: str, finding: tuple[str, str, str | None]) -> None:
-    assert finding[:2] in [found[:2] for found in refusals(folder, steps, rest)]
-    assert finding[2] == "The field" or finding in refusals(folder, steps, rest)
+    assert finding in refusals(folder, steps, rest)

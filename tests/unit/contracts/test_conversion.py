@@ -15,7 +15,7 @@ from pronubes.contracts.conversion import conversion, specification
 from pronubes.contracts.unit_table import TABLE
 from pronubes.contracts.units import UnitProblem, known, registry
 
-PAIRS = [("Cel", "[degF]"), ("[degF]", "Cel"), ("K", "Cel"), ("bar", "[psi]"), ("km/h", "m/s"), ("deg", "rad"), ("[gal_us]/min", "L/min"), ("km", "m")]
+PAIRS = [("Cel", "[degF]"), ("[degF]", "Cel"), ("K", "Cel"), ("bar", "[psi]"), ("km/h", "m/s"), ("deg", "rad"), ("[gal_us]", "L"), ("km", "m")]
 EXACT = 2**53
 
 
@@ -23,7 +23,8 @@ EXACT = 2**53
 def router(from_: str, to: str) -> Router:
     step = {"convert": {"field": "v", "from": from_, "to": to}}
     sources, sinks = {"a": {"type": "ndjson", "path": "-"}}, {"s": {"type": "stdout"}}
-    return Router.from_dict({"version": 1, "name": "n", "sources": sources, "sinks": sinks, "routes": {"r": {"filter": "t", "steps": [step], "to": "s"}}})
+    routes = {"r": {"filter": "t", "steps": [step], "to": "s"}}
+    return Router.from_dict({"version": 1, "name": "n", "sources": sources, "sinks": sinks, "routes": routes})
 
 
 def converted(from_: str, to: str, text: str) -> float | int:
