@@ -82,7 +82,7 @@ class Convert(StrictModel):
 
     field: FieldPath
     """The number."""
-    from_: Annotated[str | UnitField, PlainValidator(_unit_source, json_schema_input_type=UnitCode | UnitField)] | None = Field(
+    from_: Annotated[UnitField | str, PlainValidator(_unit_source, json_schema_input_type=UnitField | UnitCode)] | None = Field(
         default=None, alias="from"
     )
     """The unit that it has, as a UCUM code, or `{field: unit}` where the payload says it. Left out: what the contract under `expect` says."""
