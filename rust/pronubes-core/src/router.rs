@@ -140,7 +140,10 @@ impl Router {
         let (group, _) = plan.group_of(message.source);
         let watched = (outlet, &mut Unwatched);
         let routed = match table.get(group, message.topic.as_bytes()) {
-            Some(entry) => run_hits(plan, stats, entry.blob, &mut work.routes, message, watched),
+            Some(entry) => {
+                work.routes.topic_number = Some(entry.slot);
+                run_hits(plan, stats, entry.blob, &mut work.routes, message, watched)
+            }
             None => match resolve::learn(plan, message.source, message.topic, table, work) {
                 Ok(()) => run_hits(plan, stats, &work.blob, &mut work.routes, message, watched),
                 Err(reason) => Routed::Rejected(reason),

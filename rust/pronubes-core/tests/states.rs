@@ -17,6 +17,12 @@ fn spec(route: &str, steps: &str) -> String {
     )
 }
 
+/// One that remembers no topic, so that it looks for each key by its text.
+fn forgetful(steps: &str) -> Router {
+    let limits = r#"{"limits": {"topic_table_bytes": 0}, "sources"#;
+    Router::new(compile(&spec("r", steps).replacen("{\"sources", limits, 1)))
+}
+
 fn payloads(outcomes: Vec<Vec<Outcome>>) -> Vec<String> {
     outcomes.into_iter().flatten().filter_map(Outcome::payload).collect()
 }
@@ -89,6 +95,15 @@ proptest! {
         };
         prop_assert_eq!(rest(&mut after), rest(&mut before));
         prop_assert!(after.stats().is_balanced() && before.stats().is_balanced());
+    }
+
+    /// Knowing where the key of a topic lies is a short cut and nothing else.
+    #[test]
+    fn topics_that_are_not_remembered_have_the_same_state(all in messages(), step in 0..STEPS.len(), by in 0..2_usize) {
+        let steps = if by == 0 { STEPS[step].into() } else { STEPS[step].replace("\": {\"", "\": {\"by\": [\"tag\"], \"") };
+        let (mut one, mut other) = (router(&steps), forgetful(&steps));
+        prop_assert_eq!(fed(&mut one, &moments(&all)), fed(&mut other, &moments(&all)));
+        prop_assert_eq!(other.topics().len(), 0);
     }
 
     /// Bytes that nobody wrote do no harm.

@@ -78,7 +78,7 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
     (outlet, trace): (&mut O, &mut T),
 ) -> Flow {
     let route = plan.route(hit.route);
-    let RouteWork { captures, levels, names, detail, catalog, gate, stores } = work;
+    let RouteWork { topic_number, captures, levels, names, detail, catalog, gate, stores } = work;
     if route.needs_captures {
         hit.captures(captures);
     }
@@ -95,6 +95,7 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
         id: hit.route,
         message,
         captures,
+        topic_number: *topic_number,
         static_names: hit.names(),
         new_topic: start.new_topic,
         names: &mut *names,

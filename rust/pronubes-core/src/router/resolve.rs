@@ -29,7 +29,7 @@ pub(super) fn learn(
     check_length(topic)?;
     let namer = &mut Namer { plan, source, catalog: work.routes.catalog.as_deref_mut() };
     pack(plan, group, topic, namer, &mut work.hits, &mut work.blob)?;
-    table.insert(number, topic.as_bytes(), &work.blob);
+    work.routes.topic_number = table.insert(number, topic.as_bytes(), &work.blob);
     Ok(())
 }
 

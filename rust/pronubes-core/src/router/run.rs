@@ -11,7 +11,7 @@ use super::work::{Level, Names, key_cell};
 use crate::catalog::Catalog;
 use crate::contract::ContractStats;
 use crate::expr::Inputs;
-use crate::matcher::RouteId;
+use crate::matcher::{RouteId, TopicSlot};
 use crate::outcome::{HookCall, Outlet, ResumePoint};
 use crate::payload::{Cell, PathSet, Scan, Span, scan};
 use crate::plan::{About, End, Failure, Plan, Route, ScanId, StageKind};
@@ -25,6 +25,8 @@ pub(super) struct Run<'p, 'a, O, T> {
     /// The message as it came.
     pub(super) message: &'a Message<'a>,
     pub(super) captures: &'a [Span],
+    /// The number of the topic, where the table has it.
+    pub(super) topic_number: Option<TopicSlot>,
     /// Names of the static templates.
     pub(super) static_names: PackedNames<'a>,
     /// The topic that a hook gave.

@@ -34,7 +34,10 @@ impl Router {
         let Self { plan, stats, table, work } = self;
         let (group, _) = plan.group_of(message.source);
         match table.get(group, message.topic.as_bytes()) {
-            Some(entry) => run_single(plan, stats, entry.blob, &mut work.routes, (message, route), outlet),
+            Some(entry) => {
+                work.routes.topic_number = Some(entry.slot);
+                run_single(plan, stats, entry.blob, &mut work.routes, (message, route), outlet)
+            }
             None => match resolve::learn(plan, message.source, message.topic, table, work) {
                 Ok(()) => run_single(plan, stats, &work.blob, &mut work.routes, (message, route), outlet),
                 Err(reason) => Single::Rejected(reason),

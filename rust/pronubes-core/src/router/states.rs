@@ -8,9 +8,7 @@ use crate::expr::Scope;
 use crate::matcher::RouteId;
 use crate::outcome::{Outlet, ResumePoint, Resumed};
 use crate::plan::{About, Failure, Plan, StateId};
-use crate::state::{
-    Arrival, By, Emissions, Fingerprint, Key, Restored, StateCursor, Store, Took, WhenFull, read_portion, save_portion,
-};
+use crate::state::{Arrival, Emissions, Key, Restored, StateCursor, Store, Took, WhenFull, read_portion, save_portion};
 use crate::{Meta, Reason};
 
 /// A stateful step's store with what is counted about it.
@@ -62,19 +60,15 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
             let about = plan.settings.time.as_ref().map_or(About::Nothing, |field| About::Field(&field.path));
             Failure::step(number, reason, about)
         })?;
-        let text = message.topic;
-        let fingerprint = match &plan.settings.by {
-            By::Topic => {
-                let parts = [Some(text), member, self.new_topic];
-                Fingerprint::of(parts.into_iter().flatten().map(str::as_bytes))
-            }
-            By::Captures(captures) => {
-                let part =
-                    |capture: &usize| self.captures.get(*capture).map_or("", |span| span.of_str(text)).as_bytes();
-                Fingerprint::of(captures.iter().map(part))
-            }
+        let key = Key {
+            by: &plan.settings.by,
+            captures: self.captures,
+            number: self.topic_number,
+            source: message.source,
+            topic: message.topic,
+            member,
+            new_topic: self.new_topic,
         };
-        let key = Key { fingerprint, source: message.source, topic: message.topic, member, new_topic: self.new_topic };
         let Meta { received_ns: now_ns, .. } = message.meta;
         let mut arrival = Arrival { payload, scope, now_ns, time_ns, source_ns: self.source_ns };
         let Some(slot) = self.stores.get_mut(state.0 as usize) else { return Ok(Took::Pass) };
@@ -235,6 +229,7 @@ impl Router {
         let is_taken = is_valid
             && match table.get(group, message.topic.as_bytes()) {
                 Some(entry) => {
+                    work.routes.topic_number = Some(entry.slot);
                     super::run_resumed(plan, stats, entry.blob, &mut work.routes, (&message, resumed), outlet)
                 }
                 None => {

@@ -3,7 +3,7 @@
 use super::gate::GateWork;
 use super::states::Slot;
 use crate::catalog::{Catalog, CatalogSlot};
-use crate::matcher::Hits;
+use crate::matcher::{Hits, TopicSlot};
 use crate::payload::{Cell, Scan, Span, TextArena};
 use crate::plan::{EditState, ScanId, TreeState};
 use crate::state::Emissions;
@@ -22,6 +22,8 @@ pub(super) struct Work {
 /// What running routes needs.
 #[derive(Debug, Default)]
 pub(super) struct RouteWork {
+    /// The number of the present topic, where the table has it.
+    pub(super) topic_number: Option<TopicSlot>,
     pub(super) captures: Vec<Span>,
     /// One per stage that can be under way at the same time.
     pub(super) levels: Vec<Level>,

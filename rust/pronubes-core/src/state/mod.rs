@@ -14,6 +14,7 @@ mod duration;
 mod emissions;
 mod keyed;
 mod keys;
+mod known;
 mod save;
 mod settings;
 mod store;

@@ -8,8 +8,10 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::keys::Keys;
-use super::{Arrival, Emissions, Fingerprint, Keyed, Name, Took};
-use crate::payload::SlotId;
+use super::known::Known;
+use super::{Arrival, By, Emissions, Fingerprint, Keyed, Name, Took};
+use crate::matcher::TopicSlot;
+use crate::payload::{SlotId, Span};
 use crate::{Reason, SourceId};
 
 /// A stateful step of a plan.
@@ -34,14 +36,17 @@ impl<K: Keyed> Step for K {
     }
 
     fn store(self: Arc<Self>, max_keys: usize) -> Box<dyn Store> {
-        Box::new(Kept { step: self, keys: Keys::default(), max_keys, idle: None })
+        Box::new(Kept { step: self, keys: Keys::default(), known: Known::default(), max_keys, idle: None })
     }
 }
 
 /// The key of a message, and how it is called should something leave for it later.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key<'a> {
-    pub(crate) fingerprint: Fingerprint,
+    pub(crate) by: &'a By,
+    pub(crate) captures: &'a [Span],
+    /// The number of the topic, where it has one.
+    pub(crate) number: Option<TopicSlot>,
     pub(crate) source: SourceId,
     pub(crate) topic: &'a str,
     pub(crate) member: Option<&'a str>,
@@ -49,6 +54,27 @@ pub(crate) struct Key<'a> {
 }
 
 impl Key<'_> {
+    fn fingerprint(&self) -> Fingerprint {
+        match self.by {
+            By::Topic => {
+                let parts = [Some(self.topic), self.member, self.new_topic];
+                Fingerprint::of(parts.into_iter().flatten().map(str::as_bytes))
+            }
+            By::Captures(captures) => {
+                let part =
+                    |capture: &usize| self.captures.get(*capture).map_or("", |span| span.of_str(self.topic)).as_bytes();
+                Fingerprint::of(captures.iter().map(part))
+            }
+        }
+    }
+
+    /// The number of the topic, where the key is the same for all of its messages.
+    #[inline]
+    fn topic_number(&self) -> Option<TopicSlot> {
+        let is_of_topic = self.member.is_none() && self.new_topic.is_none();
+        self.number.filter(|_| is_of_topic || matches!(self.by, By::Captures(_)))
+    }
+
     fn name(&self) -> Name {
         let Self { source, topic, member, new_topic, .. } = *self;
         Name { source, topic: topic.into(), member: member.map(Into::into), new_topic: new_topic.map(Into::into) }
@@ -91,12 +117,28 @@ pub(crate) trait Store: Debug + Send {
 struct Kept<K: Keyed> {
     step: Arc<K>,
     keys: Keys<K::State>,
+    /// Of steps that never forget a key: slots stay.
+    known: Known,
     max_keys: usize,
     /// A key of which nothing was left to remember when its time had come.
     idle: Option<usize>,
 }
 
 impl<K: Keyed> Kept<K> {
+    /// The slot of a key, which may be new; nothing when there is no room for it.
+    fn look_up(&mut self, key: &Key<'_>, number: Option<TopicSlot>) -> Option<usize> {
+        let fingerprint = key.fingerprint();
+        let slot = match self.keys.find(fingerprint) {
+            Some(slot) => slot,
+            None if self.keys.len() >= self.max_keys => return None,
+            None => self.keys.add(fingerprint, K::State::default(), K::IS_TIMED.then(|| key.name())),
+        };
+        if let Some(number) = number {
+            self.known.put(number, slot, self.keys.len());
+        }
+        Some(slot)
+    }
+
     fn arm(&mut self, slot: usize) {
         if K::IS_TIMED
             && let Some(deadline) = self.step.deadline(self.keys.state(slot))
@@ -133,10 +175,10 @@ impl<K: Keyed> Kept<K> {
 impl<K: Keyed> Store for Kept<K> {
     #[inline]
     fn take(&mut self, key: &Key<'_>, arrival: &mut Arrival<'_>, out: &mut Emissions) -> Option<Result<Took, Reason>> {
-        let slot = match self.keys.find(key.fingerprint) {
+        let number = key.topic_number().filter(|_| !K::IS_TIMED);
+        let slot = match number.and_then(|number| self.known.get(number)) {
             Some(slot) => slot,
-            None if self.keys.len() >= self.max_keys => return None,
-            None => self.keys.add(key.fingerprint, K::State::default(), K::IS_TIMED.then(|| key.name())),
+            None => self.look_up(key, number)?,
         };
         let took = self.step.take(self.keys.state_mut(slot), arrival, out);
         self.arm(slot);
@@ -144,7 +186,7 @@ impl<K: Keyed> Store for Kept<K> {
     }
 
     fn peek(&self, key: &Key<'_>, arrival: &mut Arrival<'_>, out: &mut Emissions) -> Option<Result<Took, Reason>> {
-        let mut state = match self.keys.find(key.fingerprint) {
+        let mut state = match self.keys.find(key.fingerprint()) {
             Some(slot) => self.keys.state(slot).clone(),
             None if self.keys.len() >= self.max_keys => return None,
             None => K::State::default(),
@@ -177,7 +219,7 @@ impl<K: Keyed> Store for Kept<K> {
 
     fn bytes(&self) -> usize {
         let heap: usize = self.keys.states().map(|state| self.step.heap_bytes(state)).sum();
-        self.keys.bytes() + heap
+        self.keys.bytes() + self.known.bytes() + heap
     }
 
     fn save(&self, from: usize, limit: usize, out: &mut Vec<u8>) -> Option<usize> {
@@ -212,7 +254,7 @@ impl<K: Keyed> Store for Kept<K> {
 
     fn adopt(&mut self, older: Box<dyn Store>) {
         if let Ok(older) = older.into_any().downcast::<Self>() {
-            self.keys = older.keys;
+            self.keys = older.keys; // The router that takes over numbers its topics anew.
         }
     }
 
