@@ -933,6 +933,13 @@ class Pipeline:
         "expected", "payload", "payload_bytes"}]}`. Offenders are the newest eight, the oldest of them first, with
         at most 512 bytes of the payload; the key is left out where there is none. `status` has the same without them.
         """
+    def cover(self) -> None:
+        """Begins to note what of the routes is run, for tests of configurations: messages take some times as long. Cheap; does not detach."""
+    def coverage(self) -> bytes | None:
+        """What of the routes was run since `cover`, as JSON: `{"routes": [{"matched", "held", "not_held", "steps": [{"ran", "skipped"}], "targets":
+        [count], "expect": [kept, violated], "contract": [kept, violated]}]}` in the order of the routes; lists end where nothing more was come to.
+        Nothing without `cover`. About 1 us a route; does not detach.
+        """
     def status(self, *, now_ns: int) -> bytes:
         """The three ledgers, queues, connections and the topic table, as JSON. About 1 us per route and 1 ns per
         buffered message; does not

@@ -31,6 +31,7 @@ class Happening:
         quarantined: What went to the quarantine.
         rejected: What contracts threw away.
         unrouted: The messages that no route took.
+        coverage: What of each route was run, where somebody asked for it.
     """
 
     compiled: Compiled = field(repr=False)
@@ -40,6 +41,7 @@ class Happening:
     quarantined: list[Quarantined] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     unrouted: list[int] = field(default_factory=list)
+    coverage: list[Document] = field(default_factory=list, repr=False)
 
     @cached_property
     def _router(self) -> Router:
@@ -56,15 +58,20 @@ class Happening:
         return not (self.outputs or self.quarantined or self.rejected)
 
 
-def happen(named: NamedCase, compiled: Compiled) -> Happening:
+def happen(named: NamedCase, compiled: Compiled, *, is_covered: bool = False) -> Happening:
     """Run a case.
+
+    Args:
+        named: The case.
+        compiled: The configuration.
+        is_covered: Whether to note what of the routes is run.
 
     Raises:
         ConfigurationError: The configuration, with the case's variables, has errors, or a recording cannot be read.
         HookUnavailable: A hook cannot be loaded.
     """
     played = script(named, compiled.loaded)
-    bench = Bench(compiled, now_ns=played.start_ns)
+    bench = Bench(compiled, now_ns=played.start_ns, is_covered=is_covered)
     happening = Happening(compiled, played.start_ns, outputs=bench.outputs, quarantined=bench.quarantined, rejected=bench.rejected)
     for step in played.steps:
         if isinstance(step, Pause):
@@ -72,6 +79,7 @@ def happen(named: NamedCase, compiled: Compiled) -> Happening:
             continue
         happening.arrivals.append(step)
         bench.take(step, len(happening.arrivals) - 1)
+    happening.coverage += bench.coverage()
     if bench.has_unrouted():
         happening.unrouted += [cause for cause in range(len(happening.arrivals)) if _is_unrouted(happening.explain(cause))]
     return happening

@@ -142,18 +142,21 @@ class Suite:
             raise ConfigurationError(found)
         return cases
 
-    def run(self, cases: Iterable[NamedCase], *, each: Callable[[Verdict], None], stop_at: int | None = None) -> list[Verdict]:
+    def run(
+        self, cases: Iterable[NamedCase], *, each: Callable[[Verdict], None], stop_at: int | None = None, is_covered: bool = False
+    ) -> list[Verdict]:
         """Run cases.
 
         Args:
             cases: The cases.
             each: Called with every verdict as it comes.
             stop_at: End after so many that did not pass.
+            is_covered: Whether to note what of the routes is run.
         """
         verdicts = []
         bad = 0
         for named in cases:
-            verdict = run_case(self, named)
+            verdict = run_case(self, named, is_covered=is_covered)
             verdicts.append(verdict)
             each(verdict)
             bad += verdict.kind in (VerdictKind.FAILED, VerdictKind.BROKEN)
@@ -162,13 +165,13 @@ class Suite:
         return verdicts
 
 
-def run_case(suite: Suite, named: NamedCase) -> Verdict:
+def run_case(suite: Suite, named: NamedCase, *, is_covered: bool = False) -> Verdict:
     """Run one case and judge it."""
     if named.case.skip is not None:
         return Verdict(named, VerdictKind.SKIPPED, problem=named.case.skip)
     begin = time.perf_counter()
     try:
-        happening = happen(named, suite.compiled(named.overrides))
+        happening = happen(named, suite.compiled(named.overrides), is_covered=is_covered)
         found = judge(named, happening)
     except PronubesError as error:
         return Verdict(named, VerdictKind.BROKEN, problem=str(error), seconds=time.perf_counter() - begin)

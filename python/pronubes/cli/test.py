@@ -12,6 +12,7 @@ from pronubes.cli.exit_codes import ExitCode
 from pronubes.cli.output import add_config_argument, add_json_argument, print_json
 
 if TYPE_CHECKING:
+    from pronubes.cases.coverage import Coverage
     from pronubes.cases.read import NamedCase
     from pronubes.cases.suite import Suite, Verdict
 
@@ -40,6 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-x", "--exitfirst", action="store_true", help="End with the first case that fails.")
     parser.add_argument("-v", "--verbose", action="store_true", help="Name every case.")
+    parser.add_argument("--coverage", action="store_true", help="Also say which filters, conditions, steps and targets no case has run.")
+    parser.add_argument("--fail-under", type=float, metavar="PERCENT", help="End with code 1 when less than this was run (implies --coverage).")
     parser.add_argument("--update", action="store_true", help="Write what came into the files of cases that fail, for review.")
     parser.add_argument("--watch", action="store_true", help="Run again whenever a file changes, until Ctrl-C.")
     parser.add_argument("--junit", metavar="FILE", help="Also write the results as JUnit XML.")
@@ -82,19 +85,37 @@ def _report(arguments: argparse.Namespace, suite: Suite, cases: Sequence[NamedCa
     from pronubes.cases.suite import VerdictKind
 
     printer = Printer(sys.stdout, config=arguments.config, is_verbose=arguments.verbose)
-    verdicts = suite.run(cases, each=(lambda _verdict: None) if arguments.json else printer.tick, stop_at=1 if arguments.exitfirst else None)
+    each = (lambda _verdict: None) if arguments.json else printer.tick
+    is_covered = arguments.coverage or arguments.fail_under is not None
+    verdicts = suite.run(cases, each=each, stop_at=1 if arguments.exitfirst else None, is_covered=is_covered)
+    coverage = _coverage(suite, verdicts) if is_covered else None
     if arguments.junit:
         from pronubes.cases.junit import write_junit
 
         write_junit(Path(arguments.junit), verdicts, config=arguments.config)
     if arguments.json:
-        print_json(document(verdicts, config=arguments.config))
+        print_json(document(verdicts, config=arguments.config) | ({"coverage": coverage.document()} if coverage is not None else {}))
     else:
         printer.end(verdicts)
+        for line in coverage.lines(arguments.config) if coverage is not None else ():
+            sys.stdout.write(f"{line}\n")
     if arguments.update:
         return _update(verdicts, is_quiet=arguments.json)
     is_good = all(verdict.kind in (VerdictKind.PASSED, VerdictKind.SKIPPED) for verdict in verdicts)
+    if coverage is not None and arguments.fail_under is not None and coverage.percent < arguments.fail_under:
+        sys.stderr.write(f"The coverage is below {arguments.fail_under:g} %.\n")
+        is_good = False
     return ExitCode.OK if is_good else ExitCode.FAILED
+
+
+def _coverage(suite: Suite, verdicts: Sequence[Verdict]) -> Coverage:
+    from pronubes.cases.coverage import Coverage
+
+    coverage = Coverage(suite.compiled({}).loaded)
+    for verdict in verdicts:
+        if verdict.happening is not None:
+            coverage.add(verdict.happening)
+    return coverage
 
 
 def _update(verdicts: Sequence[Verdict], *, is_quiet: bool) -> int:

@@ -31,6 +31,6 @@ pub use message::{Message, Meta, SinkId, SourceId};
 pub use outcome::{Emission, HookCall, HookId, Outlet, Quarantined, ResumePoint, Resumed, Routed};
 pub use plan::Plan;
 pub use reason::Reason;
-pub use router::{Router, Single, StateStats};
+pub use router::{Coverage, RouteCoverage, Router, Single, StateStats, StepCoverage};
 pub use state::{Restored, StateCursor};
 pub use stats::{RouteStats, RouterStats, SourceStats};

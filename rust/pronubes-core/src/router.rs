@@ -4,6 +4,7 @@
 //! lookup and no allocation. It is the one place where routes are run: `run`, `explain`, tests and the Python API all
 //! come through here.
 
+mod coverage;
 mod explain;
 mod explode;
 mod finish;
@@ -31,9 +32,10 @@ use crate::{Message, Reason};
 
 use gate::GateWork;
 use hits::{run_hits, run_resumed};
-use trace::Unwatched;
+use trace::{Trace, Unwatched};
 use work::{Level, Work};
 
+pub use coverage::{Coverage, RouteCoverage, StepCoverage};
 pub use single::Single;
 pub use states::StateStats;
 
@@ -74,6 +76,8 @@ pub struct Router {
     stats: RouterStats,
     table: TopicTable,
     work: Work,
+    /// What was run, for tests of configurations that ask for it.
+    coverage: Option<Box<Coverage>>,
 }
 
 impl Router {
@@ -93,7 +97,7 @@ impl Router {
         work.routes.catalog = plan.catalog.map(|spec| Box::new(new_catalog(&plan, &spec)));
         work.routes.stores = states::new_slots(&plan);
         let table = TopicTable::new(plan.limits.topic_table_bytes);
-        Self { plan, stats, table, work }
+        Self { plan, stats, table, work, coverage: None }
     }
 
     /// The plan that it runs.
@@ -120,6 +124,17 @@ impl Router {
         self.work.routes.catalog.as_deref()
     }
 
+    /// Begins to note what of the routes is run: for tests, since it costs time.
+    pub fn cover(&mut self) {
+        self.coverage = Some(Box::new(Coverage::new(self.plan.routes.len())));
+    }
+
+    /// What of the routes was run since [`Router::cover`].
+    #[must_use]
+    pub fn coverage(&self) -> Option<&Coverage> {
+        self.coverage.as_deref()
+    }
+
     /// Takes over the catalogue of the router before it, and what its steps remember. That one goes on without: its last messages are not noted.
     pub fn inherit(&mut self, before: &mut Self) {
         self.inherit_states(before);
@@ -134,11 +149,27 @@ impl Router {
     ///
     /// The topic must be a valid topic name and the source one of the plan's: both are checked where messages come in.
     pub fn route<O: Outlet>(&mut self, message: &Message<'_>, outlet: &mut O) -> Routed {
+        if self.coverage.is_some() {
+            return self.route_covered(message, outlet);
+        }
+        self.route_watched(message, (outlet, &mut Unwatched))
+    }
+
+    /// The same, noting what is run.
+    #[cold]
+    fn route_covered<O: Outlet>(&mut self, message: &Message<'_>, outlet: &mut O) -> Routed {
+        let mut coverage = self.coverage.take().unwrap_or_default();
+        let routed = self.route_watched(message, (outlet, &mut *coverage));
+        self.coverage = Some(coverage);
+        routed
+    }
+
+    #[inline]
+    fn route_watched<O: Outlet, T: Trace>(&mut self, message: &Message<'_>, watched: (&mut O, &mut T)) -> Routed {
         let source = usize::from(message.source.0);
         self.stats.sources[source].received += 1;
-        let Self { plan, stats, table, work } = self;
+        let Self { plan, stats, table, work, .. } = self;
         let (group, _) = plan.group_of(message.source);
-        let watched = (outlet, &mut Unwatched);
         let routed = match table.get(group, message.topic.as_bytes()) {
             Some(entry) => {
                 work.routes.topic_number = Some(entry.slot);

@@ -3,7 +3,7 @@
 
 use pronubes_core::catalog::{Catalog, CatalogStats};
 use pronubes_core::contract::ContractReport;
-use pronubes_core::{RouteStats, SourceStats};
+use pronubes_core::{Coverage, RouteStats, SourceStats};
 use serde::Serialize;
 
 use crate::floor::SinkKind;
@@ -203,6 +203,17 @@ pub struct LogsStatus {
 }
 
 impl Pipeline {
+    /// Begins to note what of the routes is run: for tests of configurations, since it costs time.
+    pub fn cover(&mut self) {
+        self.router.cover();
+    }
+
+    /// What of the routes was run since [`Pipeline::cover`].
+    #[must_use]
+    pub fn coverage(&self) -> Option<&Coverage> {
+        self.router.coverage()
+    }
+
     /// The three ledgers, queues and connections.
     #[must_use]
     pub fn status(&self, now_ns: i64) -> Status {

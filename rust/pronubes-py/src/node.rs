@@ -470,6 +470,17 @@ impl Pipeline {
         guard(|| Ok(PyBytes::new(py, &args::json(&self.lock().pipeline.status(now_ns))?)))
     }
 
+    fn cover(&self) -> PyResult<()> {
+        guard(|| {
+            self.lock().pipeline.cover();
+            Ok(())
+        })
+    }
+
+    fn coverage<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        guard(|| self.lock().pipeline.coverage().map(|found| Ok(PyBytes::new(py, &args::json(found)?))).transpose())
+    }
+
     fn contracts_report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         guard(|| Ok(PyBytes::new(py, &args::json(&self.lock().pipeline.contracts_report())?)))
     }

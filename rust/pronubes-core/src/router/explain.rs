@@ -175,6 +175,7 @@ struct Observer<'a> {
 
 impl Trace for Observer<'_> {
     const IS_ON: bool = true;
+    const LOOKS_ONLY: bool = true;
 
     fn gate(&mut self, condition: &Expr, holds: Result<bool, Reason>) {
         self.seen.condition = Some(ConditionSeen {
@@ -228,7 +229,7 @@ impl Trace for Observer<'_> {
         });
     }
 
-    fn emit(&mut self, sink: SinkId, topic: &[u8], payload: &[u8]) {
+    fn emit(&mut self, _: usize, sink: SinkId, topic: &[u8], payload: &[u8]) {
         if self.seen.emitted.len() < MAX_SHOWN {
             let sink = self.plan.sinks[usize::from(sink.0)].to_string();
             self.seen.emitted.push(EmissionSeen {

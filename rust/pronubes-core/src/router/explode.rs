@@ -32,6 +32,7 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
         next: usize,
     ) -> Result<Flow, Failure<'p>> {
         let payload = whole.payload;
+        self.trace.began(number);
         let Exploded { key: text, payload: member, carried } = buffers;
         let container = whole.container().map_err(|(reason, about)| Failure::step(number, reason, about))?;
         let mut first_failure = None;

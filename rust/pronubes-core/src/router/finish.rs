@@ -35,7 +35,7 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
                 TargetName::Rendered(template) => self.names.spans[template].of(&self.names.text),
             };
             self.emitted[usize::from(target.sink.0)] += 1;
-            self.trace.emit(target.sink, topic, payload);
+            self.trace.emit(index, target.sink, topic, payload);
             self.outlet.emit(&Emission {
                 route: self.id,
                 target: u16::try_from(index).unwrap_or(u16::MAX),

@@ -2,7 +2,7 @@
 
 use super::resolve::{PackedHit, PackedHits};
 use super::run::{Flow, Run, Tally};
-use super::trace::{Trace, Unwatched};
+use super::trace::Trace;
 use super::work::RouteWork;
 use crate::Message;
 use crate::outcome::{Outlet, Quarantined, Resumed, Routed};
@@ -52,18 +52,18 @@ pub(super) fn run_hits<O: Outlet, T: Trace>(
 }
 
 /// Goes on with a message behind its hook; false when its topic does not lead to that route.
-pub(super) fn run_resumed<O: Outlet>(
+pub(super) fn run_resumed<O: Outlet, T: Trace>(
     plan: &Plan,
     stats: &mut RouterStats,
     blob: &[u8],
     work: &mut RouteWork,
     (message, resumed): (&Message<'_>, &Resumed<'_>),
-    outlet: &mut O,
+    watched: (&mut O, &mut T),
 ) -> bool {
     let Some(hit) = PackedHits(blob).find(|hit| hit.route == resumed.route) else { return false };
     let Resumed { point, payload, key, new_topic, .. } = *resumed;
     let start = Start { stage: usize::from(point.0), payload, key, new_topic };
-    run_route(plan, stats, &hit, work, message, &start, (outlet, &mut Unwatched));
+    run_route(plan, stats, &hit, work, message, &start, watched);
     true
 }
 
@@ -89,6 +89,7 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
     }
     detail.clear();
     names.is_violating = false;
+    trace.begin(hit.route, start.stage == 0);
     let mut run = Run {
         plan,
         route,
@@ -113,6 +114,9 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
     };
     let result = run.stage(start.stage, levels, start.payload, start.key);
     let tally = run.tally;
+    if let Err(failure) = &result {
+        run.trace.failed(failure.step);
+    }
     let stats = &mut stats.routes[hit.route.0 as usize];
     stats.in_hooks += tally.hooks;
     match result {

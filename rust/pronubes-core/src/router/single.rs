@@ -31,7 +31,7 @@ impl Router {
     ///
     /// The topic must be a valid topic name, source and route those of the plan.
     pub fn route_single<O: Outlet>(&mut self, message: &Message<'_>, route: RouteId, outlet: &mut O) -> Single {
-        let Self { plan, stats, table, work } = self;
+        let Self { plan, stats, table, work, .. } = self;
         let (group, _) = plan.group_of(message.source);
         match table.get(group, message.topic.as_bytes()) {
             Some(entry) => {

@@ -1,7 +1,7 @@
 //! Stateful steps at work: a message comes to one, or time has come.
 
 use super::run::{Flow, Run};
-use super::trace::Trace;
+use super::trace::{Trace, Unwatched};
 use super::work::Level;
 use super::{Router, resolve};
 use crate::expr::Scope;
@@ -73,7 +73,8 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
         let mut arrival = Arrival { payload, scope, now_ns, time_ns, source_ns: self.source_ns };
         let Some(slot) = self.stores.get_mut(state.0 as usize) else { return Ok(Took::Pass) };
         let Some(store) = &mut slot.store else { return Ok(Took::Pass) };
-        let took = if T::IS_ON { store.peek(&key, &mut arrival, out) } else { store.take(&key, &mut arrival, out) };
+        let took =
+            if T::LOOKS_ONLY { store.peek(&key, &mut arrival, out) } else { store.take(&key, &mut arrival, out) };
         match (took, plan.settings.when_full) {
             (Some(took), _) => took.map_err(failed),
             (None, when_full) => {
@@ -217,7 +218,18 @@ impl Router {
 
     /// Goes on with a message behind a hook, or with what a stateful step let go.
     pub(super) fn go_on<O: Outlet>(&mut self, resumed: &Resumed<'_>, outlet: &mut O) {
-        let Self { plan, stats, table, work } = self;
+        match self.coverage.take() {
+            None => self.go_on_watched(resumed, outlet, &mut Unwatched),
+            Some(mut coverage) => {
+                self.go_on_watched(resumed, outlet, &mut *coverage);
+                self.coverage = Some(coverage);
+            }
+        }
+    }
+
+    fn go_on_watched<O: Outlet, T: Trace>(&mut self, resumed: &Resumed<'_>, outlet: &mut O, trace: &mut T) {
+        let Self { plan, stats, table, work, .. } = self;
+        let watched = (&mut *outlet, trace);
         let message = crate::Message {
             source: resumed.source,
             topic: resumed.topic,
@@ -230,11 +242,11 @@ impl Router {
             && match table.get(group, message.topic.as_bytes()) {
                 Some(entry) => {
                     work.routes.topic_number = Some(entry.slot);
-                    super::run_resumed(plan, stats, entry.blob, &mut work.routes, (&message, resumed), outlet)
+                    super::run_resumed(plan, stats, entry.blob, &mut work.routes, (&message, resumed), watched)
                 }
                 None => {
                     resolve::learn(plan, message.source, message.topic, table, work).is_ok()
-                        && super::run_resumed(plan, stats, &work.blob, &mut work.routes, (&message, resumed), outlet)
+                        && super::run_resumed(plan, stats, &work.blob, &mut work.routes, (&message, resumed), watched)
                 }
             };
         if !is_taken {

@@ -1,7 +1,8 @@
-//! Looking on while a route runs: nothing for `route`, everything for `explain`.
+//! Looking on while a route runs: nothing for `route`, everything for `explain`, counts for coverage.
 
 use crate::contract::{Contract, Role, Violation};
 use crate::expr::Expr;
+use crate::matcher::RouteId;
 use crate::outcome::HookId;
 use crate::{Reason, SinkId};
 
@@ -9,6 +10,23 @@ use crate::{Reason, SinkId};
 pub(super) trait Trace {
     /// Whether anybody looks on; where not, what only the trace needs is not made.
     const IS_ON: bool;
+    /// Whether the run is only looked at: nothing is remembered.
+    const LOOKS_ONLY: bool = false;
+
+    /// A route begins with a message, or goes on with one behind a hook or a stateful step.
+    fn begin(&mut self, route: RouteId, is_message: bool) {
+        let _ = (route, is_message);
+    }
+
+    /// A step has begun that may end without another word: one that takes a payload apart.
+    fn began(&mut self, number: u16) {
+        let _ = number;
+    }
+
+    /// The route could not go on.
+    fn failed(&mut self, step: Option<u16>) {
+        let _ = step;
+    }
 
     /// The route's condition.
     fn gate(&mut self, condition: &Expr, holds: Result<bool, Reason>);
@@ -28,8 +46,8 @@ pub(super) trait Trace {
     /// A contract was judged.
     fn verdict(&mut self, contract: &Contract, role: Role, violations: Vec<Violation>);
 
-    /// A message leaves.
-    fn emit(&mut self, sink: SinkId, topic: &[u8], payload: &[u8]);
+    /// A message leaves for a target of the route.
+    fn emit(&mut self, target: usize, sink: SinkId, topic: &[u8], payload: &[u8]);
 }
 
 /// Nobody looks on.
@@ -58,5 +76,5 @@ impl Trace for Unwatched {
     fn verdict(&mut self, _: &Contract, _: Role, _: Vec<Violation>) {}
 
     #[inline]
-    fn emit(&mut self, _: SinkId, _: &[u8], _: &[u8]) {}
+    fn emit(&mut self, _: usize, _: SinkId, _: &[u8], _: &[u8]) {}
 }
