@@ -21,6 +21,7 @@ __all__ = [
     "Clamp",
     "Convert",
     "Deadband",
+    "Debounce",
     "Explode",
     "Flatten",
     "Map",
@@ -30,8 +31,10 @@ __all__ = [
     "Rate",
     "Round",
     "Scale",
+    "Stale",
     "Stateful",
     "Step",
+    "SwingingDoor",
     "Throttle",
     "Timestamp",
     "UnitField",
@@ -292,6 +295,51 @@ class Rate(Stateful):
     """What messages get whose time is not behind that of the one before."""
 
 
+class SwingingDoor(Stateful):
+    """Pass only the points that are needed to draw the signal: straight lines between them are off by no more than a deviation."""
+
+    field: FieldPath
+    """The number. `null` ends a line: it passes when it comes and when it ends."""
+    deviation: float | None = Field(default=None, ge=0)
+    """The deviation, in the unit of the value."""
+    percent: float | None = Field(default=None, ge=0)
+    """Instead: the deviation in percent of `range`."""
+    range: tuple[float, float] | None = None
+    """Beside `percent`: the range of the value, lowest and highest."""
+    max_time: PositiveDuration = 900.0
+    """The longest time between two points that leave, and the longest that one is held when no more come: `15m` when left out."""
+    also: list[FieldPath] = []
+    """A message passes in any case when one of these fields has changed, with the point before it."""
+    late: Late = "pass"
+    """What messages get whose time is not behind that of the newest before them. The bound does not count them."""
+
+    @model_validator(mode="after")
+    def _has_one_deviation(self) -> Self:
+        if (self.deviation is None) == (self.percent is None):
+            raise refuse("`swinging_door` needs one deviation.", expected="either `deviation`, or `percent` with `range`")
+        if (self.percent is None) != (self.range is None):
+            raise refuse("`percent` and `range` belong together.", expected="both or neither")
+        return self
+
+
+class Debounce(Stateful):
+    """Let the last message of a key go on when nothing else has come for some time; absorb those before it."""
+
+    for_: PositiveDuration = Field(alias="for")
+    """How long it must be quiet."""
+    fields: list[FieldPath] | None = None
+    """It is quiet as long as these do not change; without it as long as no message comes."""
+
+
+class Stale(Stateful):
+    """Pass every message, and send the last one of a key once more, marked, when the key has fallen silent."""
+
+    after: PositiveDuration
+    """How long nothing comes before the key counts as silent."""
+    emit: Annotated[dict[FieldPath, JsonValue], Field(min_length=1)] = {"quality": "STALE"}
+    """How the last message is marked: these top-level fields are set."""
+
+
 def _call(value: Any) -> Any:  # Any: whatever stands in the YAML
     return {"call": value} if isinstance(value, str) else value
 
@@ -303,11 +351,8 @@ class Step(StrictModel):
         "lookup": "Use `map` for a fixed table, or a `python` hook.",
         "decode": "Payloads are JSON in this version; decode others in a `python` hook.",
         "encode": "Payloads are JSON in this version; encode others in a `python` hook.",
-        "swinging_door": "Use a `python` hook until stateful steps are there.",
-        "debounce": "Use a `python` hook until stateful steps are there.",
         "window": "Aggregate in the sink's database until stateful steps are there.",
         "combine": "Combine the tags in the sink's database until stateful steps are there.",
-        "stale": "Watch the age of values on the live page until stateful steps are there.",
     }
 
     keep: FieldList | None = None
@@ -348,6 +393,12 @@ class Step(StrictModel):
     """Let at most one message through per interval."""
     rate: Rate | None = None
     """Add how fast a counter grows."""
+    swinging_door: SwingingDoor | None = None
+    """Pass only the points that are needed to draw the signal."""
+    debounce: Debounce | None = None
+    """Let a message go on when it has stood for some time."""
+    stale: Stale | None = None
+    """Say once that a key has fallen silent."""
     python: Annotated[Python, BeforeValidator(_call, json_schema_input_type=HookName | Python)] | None = None
     """Hand messages to a Python function: `module:function`."""
     where: Expression | None = None

@@ -51,12 +51,15 @@ fn restored(steps: &str, portions: &[Vec<u8>]) -> (Router, usize, usize) {
 }
 
 /// One of each, and all that keep payloads.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 9] = [
     r#"[{"on_change": {"fields": ["v"], "heartbeat": "5s"}}]"#,
     r#"[{"deadband": {"field": "v", "absolute": 1, "heartbeat": "5s", "also": ["q"]}}]"#,
     r#"[{"throttle": {"every": "3s"}}]"#,
     r#"[{"throttle": {"every": "3s", "keep": "first"}}]"#,
     r#"[{"rate": {"field": "v"}}]"#,
+    r#"[{"debounce": {"for": "2s"}}]"#,
+    r#"[{"stale": {"after": "3s"}}]"#,
+    r#"[{"swinging_door": {"field": "v", "deviation": 1, "max_time": "5s", "also": ["q"]}}]"#,
     r#"[{"deadband": {"field": "v", "absolute": 1}}, {"throttle": {"every": "2s"}}, {"on_change": {}}]"#,
 ];
 

@@ -12,6 +12,7 @@
 mod digest;
 mod duration;
 mod emissions;
+mod held;
 mod keyed;
 mod keys;
 mod known;
@@ -22,6 +23,7 @@ mod store;
 pub(crate) use digest::{digest, digest_bytes};
 pub(crate) use duration::duration_ns;
 pub(crate) use emissions::Emissions;
+pub(crate) use held::Held;
 pub(crate) use keyed::{Arrival, Keyed, Late, Took};
 pub(crate) use keys::{Fingerprint, Name};
 pub use save::{Restored, StateCursor};

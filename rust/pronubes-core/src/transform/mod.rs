@@ -11,6 +11,7 @@ mod context;
 mod conversion;
 mod convert;
 mod deadband;
+mod debounce;
 mod doc;
 mod drop;
 mod explode;
@@ -26,6 +27,8 @@ mod rename;
 mod round;
 mod scale;
 mod set;
+mod stale;
+mod swinging_door;
 mod throttle;
 pub(crate) mod time;
 mod timestamp;
@@ -125,6 +128,9 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { doc: &deadband::DOC, compile: deadband::compile },
     Verb { doc: &throttle::DOC, compile: throttle::compile },
     Verb { doc: &rate::DOC, compile: rate::compile },
+    Verb { doc: &swinging_door::DOC, compile: swinging_door::compile },
+    Verb { doc: &debounce::DOC, compile: debounce::compile },
+    Verb { doc: &stale::DOC, compile: stale::compile },
     Verb { doc: &python::DOC, compile: python::compile },
 ];
 
