@@ -16,6 +16,7 @@ pub mod outcome;
 pub mod payload;
 pub mod plan;
 pub mod reason;
+pub mod record;
 pub mod router;
 pub mod spec;
 mod state;

@@ -63,7 +63,7 @@ fn digits(text: &[u8]) -> Option<i64> {
 }
 
 /// Appends a time with as many digits of a second as it needs: 0, 3, 6 or 9. Years beyond 0 to 9999 have no such text.
-pub(super) fn write(ns: i128, push: &mut impl FnMut(&str)) -> Option<()> {
+pub(crate) fn write(ns: i128, push: &mut impl FnMut(&str)) -> Option<()> {
     let seconds = i64::try_from(ns.div_euclid(NS_PER_SECOND)).ok()?;
     let fraction = u32::try_from(ns.rem_euclid(NS_PER_SECOND)).ok()?;
     let (year, month, day) = date_of(seconds.div_euclid(SECONDS_PER_DAY));
