@@ -18,7 +18,7 @@ from pronubes.config import delivery, limits, model, namespace, operations, quar
 from pronubes.config.descriptions import describe
 from pronubes.config.templates import model as templates
 from pronubes.config.templates.parameters import PARAMETER_TYPES
-from pronubes.connectors import mqtt_options, options, registry
+from pronubes.connectors import mqtt_options, options, registry, shapes
 from pronubes.contracts import model as contract_model
 from pronubes.tables.reader import MAX_ROWS
 from pronubes.telemetry.metrics import GROUPS, MAX_SERIES, OTHER, PREFIX, SINGLE, Metric
@@ -63,6 +63,10 @@ def configuration_page() -> str:
         arguments = getattr(transforms, verb.capitalize(), None)
         if arguments is not None:
             parts += [f"### `{verb}`\n\n{_first_line(arguments)}\n", _table(arguments)]
+    for title, part in (("default", transforms.ShapeDefault), ("map of fields", shapes.FieldsShape)):
+        parts += [f"### `shape`: {title}\n\n{_first_line(part)}\n", _table(part)]
+    for title, part in (("quality", shapes.QualityPlace), ("time", shapes.TimePlace)):
+        parts += [f"### `shape`: {title} of a map of fields\n\n{_first_line(part)}\n", _table(part)]
     parts += [
         "## `templates`\n\nA mapping of names to templates; [a how-to](../how-to/templates.md) shows one at work.\n",
         _table(templates.Template),
@@ -119,6 +123,10 @@ _SECTIONS = {
     "QueueOptions": "queue",
     "ReplayOptions": "replay",
     "Target": "to",
+    "ShapeDefault": "shape-default",
+    "FieldsShape": "shape-map-of-fields",
+    "QualityPlace": "shape-quality-of-a-map-of-fields",
+    "TimePlace": "shape-time-of-a-map-of-fields",
     "Step": "steps",
     "Template": "templates",
     "Parameter": "parameters",

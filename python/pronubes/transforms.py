@@ -11,7 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, PlainValidator, TypeAdapter, model_validator
 
-from pronubes.connectors.options import StrictModel
+from pronubes.connectors.shapes import ShapeOption
+from pronubes.connectors.strict import StrictModel
 from pronubes.connectors.values import Duration, refuse
 from pronubes.hooks.options import HookName, Python
 
@@ -31,6 +32,8 @@ __all__ = [
     "Rate",
     "Round",
     "Scale",
+    "Shape",
+    "ShapeDefault",
     "Stale",
     "Stateful",
     "Step",
@@ -200,6 +203,34 @@ class Nest(StrictModel):
     """The object; it is made if it is not there."""
     fields: FieldList
     """What moves."""
+
+
+class ShapeDefault(StrictModel):
+    """What counts where a payload does not say it."""
+
+    quality: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """A quality: `GOOD`, a name of OPC UA (`UncertainInitialValue`) or its number (`0x40920000`)."""
+    unit: UnitCode | None = None
+    """A unit."""
+    origin: UnitText | None = None
+    """An origin."""
+    time: Literal["received"] | None = None
+    """`received`: the time at which pronubes received the message, where neither payload nor source say one."""
+
+
+class Shape(StrictModel):
+    """Write a value with its quality, time, unit and origin in another shape of payload."""
+
+    from_: ShapeOption = Field(alias="from")
+    """The shape that the payload has: `value`, `reading`, `record`, `umh`, `i3x`, `opcua`, or a map of fields."""
+    to: ShapeOption
+    """The shape that it gets."""
+    default: ShapeDefault = ShapeDefault()
+    """What counts where the payload does not say it."""
+    without: list[Literal["quality", "time", "received", "unit", "origin"]] = []
+    """What is left out on purpose. A shape that has no place for something is refused without it."""
+    extra: Literal["keep", "drop"] | None = None
+    """What becomes of other top-level fields; they stay when left out, where the new shape has room for them."""
 
 
 class Explode(StrictModel):
@@ -383,6 +414,8 @@ class Step(StrictModel):
     """Make fields of the members of nested objects, with joined names."""
     nest: Nest | None = None
     """Move fields into an object."""
+    shape: Shape | None = None
+    """Write a value with its quality, time, unit and origin in another shape of payload."""
     explode: Explode | None = None
     """Make one message of each member of an object or array."""
     on_change: OnChange | None = None

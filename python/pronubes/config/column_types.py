@@ -32,6 +32,8 @@ def column_types(route: Route, in_use: InUse, steps: Sequence[Any]) -> dict[str,
         steps: The steps in front of the hook.
     """
     named = orjson.dumps(steps).decode() if steps else ""
+    if any("shape" in step for step in steps):
+        return dict(_types(in_use.files.get(route.contract or "")))  # no field is what it was
     expected = {path: dtype for path, dtype in _types(in_use.files.get(route.expect or "")) if orjson.dumps(path).decode()[1:-1] not in named}
     return dict(_types(in_use.files.get(route.contract or ""))) | expected
 

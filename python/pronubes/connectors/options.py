@@ -31,9 +31,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pronubes.connectors.base import ConnectorContext, Plane
+from pronubes.connectors.strict import StrictModel
 from pronubes.connectors.values import ByteSize, Duration, refuse
 from pronubes.tags.naming import SourceTag, TagProblem
 from pronubes.tags.patterns import PatternProblem, TagPattern
@@ -62,12 +63,6 @@ Policy = Literal["block", "drop_oldest", "drop_newest", "keep_latest"]
 
 Delivery = Literal["durable", "spill", "through", "volatile"]
 """When a source hears that a message is done, and what it survives."""
-
-
-class StrictModel(BaseModel):
-    """A frozen model that refuses unknown keys and does not guess types."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True, hide_input_in_errors=True, populate_by_name=True)
 
 
 class ConnectorOptions(StrictModel):

@@ -13,6 +13,7 @@ mod hits;
 mod publish;
 mod resolve;
 mod run;
+mod shape;
 mod single;
 mod states;
 mod trace;

@@ -1,5 +1,6 @@
 //! Plans: what a specification is compiled to. A plan never changes; a reload makes a new one.
 
+mod bare;
 mod choice;
 mod compile;
 pub(crate) mod edit;

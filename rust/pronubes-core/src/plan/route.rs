@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::choice::choose;
 use super::compile::{Contracts, Errors, unknown};
 use super::stage::{End, Judged, ScanId, Stage, StageKind, StateId, StatePlan, Step};
-use super::{Route, Slots, Target, TargetName};
+use super::{Route, Slots, Target, TargetName, bare};
 use crate::contract::{ContractSpec, Declared};
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::Expr;
@@ -113,7 +113,7 @@ impl RouteCompiler<'_, '_> {
         let is_hooked = stages.iter().any(|stage| matches!(stage.end, End::Hook { .. } | End::State { .. }));
         let is_rendered = targets.iter().any(|target| matches!(target.name, TargetName::Rendered(_)));
         let reads_captures = stages.iter().any(|stage| stage.gate.is_some() || !stage.steps.is_empty());
-        let ends = stages.iter().any(|stage| matches!(&stage.end, End::Explode { condition: Some(_), .. }));
+        let ends = stages.iter().any(|stage| has_condition(&stage.end));
         Some(Route {
             name: route.name.as_str().into(),
             needs_captures: !captures.is_empty() && (is_hooked || is_rendered || reads_captures || ends),
@@ -208,7 +208,7 @@ impl RouteCompiler<'_, '_> {
             let number = u16::try_from(index).unwrap_or(u16::MAX);
             let is_end_with_condition =
                 step.condition.is_some() && (verb.doc.verb == "python" || is_stateful(verb.doc));
-            let reads_anew = verb.doc.verb == "explode" || is_end_with_condition;
+            let reads_anew = matches!(verb.doc.verb, "explode" | "shape") || is_end_with_condition;
             if reads_anew && !draft.steps.is_empty() {
                 stages.push(self.cut(&mut draft, End::Continue));
             }
@@ -233,6 +233,12 @@ impl RouteCompiler<'_, '_> {
                     declared.forget();
                     allow_key = true;
                     stages.push(self.cut(&mut draft, End::Explode { number, condition, explode }));
+                }
+                Some(Compiled::Shape(shape)) => {
+                    declared.forget();
+                    let error = bare::check(route, index, &shape);
+                    error.into_iter().for_each(|error| self.errors.push(&path, error));
+                    stages.push(self.cut(&mut draft, End::Shape { number, condition, shape }));
                 }
                 Some(Compiled::Hook(hook)) => {
                     declared.forget();
@@ -387,7 +393,7 @@ impl RouteCompiler<'_, '_> {
         };
         let reads_payload = |condition: &Expr| !condition.slots().is_empty();
         let end_reads = match &end {
-            End::Explode { .. } => true,
+            End::Explode { .. } | End::Shape { .. } => true,
             End::Hook { condition, .. } => condition.as_ref().is_some_and(reads_payload),
             End::State { condition, .. } => condition.as_ref().is_some_and(reads_payload) || !late_reads.is_empty(),
             End::Finish | End::Continue => !late_reads.is_empty(),
@@ -465,6 +471,10 @@ fn naming(route: &RouteSpec) -> u64 {
     let targets: Vec<_> = route.to.iter().map(|target| &target.topic).collect();
     let parts = format!("{:?} {:?} {:?} {targets:?}", route.from, route.filter, route.topic);
     foldhash::fast::FixedState::default().hash_one(parts)
+}
+
+fn has_condition(end: &End) -> bool {
+    matches!(end, End::Explode { condition: Some(_), .. } | End::Shape { condition: Some(_), .. })
 }
 
 fn top_of(path: &FieldPath) -> Option<FieldPath> {

@@ -12,7 +12,7 @@ use crate::expr::Expr;
 use crate::matcher::RouteId;
 use crate::payload::{FieldPath, PathSet, PathSetBuilder, SlotId, TooManyPaths, text};
 use crate::state::{Settings, Step as StatefulStep};
-use crate::transform::{Explode, Op};
+use crate::transform::{Explode, Op, Reshape};
 
 /// A part of a route.
 #[derive(Debug)]
@@ -109,6 +109,8 @@ pub(crate) enum End {
     Finish,
     /// The next stage, with the same payload. Stands before an end that has a condition, which reads the payload anew.
     Continue,
+    /// The next stage, with the payload in another shape. The stage has no steps.
+    Shape { number: u16, condition: Option<Expr>, shape: Box<Reshape> },
     /// The next stage, once per member. The stage has no steps.
     Explode { number: u16, condition: Option<Expr>, explode: Explode },
     /// A step that remembers, then the next stage, for what it lets go. The stage has no steps if there is a condition.

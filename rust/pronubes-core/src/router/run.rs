@@ -5,6 +5,7 @@ use std::slice;
 use super::explode::Whole;
 use super::gate::{Fate, GateWork};
 use super::resolve::PackedNames;
+use super::shape::{Reshaped, failure as reshape_failure};
 use super::states::Slot;
 use super::trace::Trace;
 use super::work::{Level, Names, key_cell};
@@ -204,6 +205,23 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
                 level.emissions.clear();
                 let took = self.keep(*state, *number, output, scope, key, &mut level.emissions)?;
                 self.go_on(took, *number, output, &level.emissions, (index + 1, deeper), key)
+            }
+            End::Shape { number, condition, shape } => {
+                if let Some(condition) = condition {
+                    let holds = condition.eval_bool(&mut inputs.scope(cells, &mut level.text));
+                    let failed = |reason| Failure::step(*number, reason, About::Expression(condition.text()));
+                    if !holds.map_err(failed)? {
+                        self.trace.step(*number, false, output);
+                        return self.stage(index + 1, deeper, output, key);
+                    }
+                }
+                level.out.clear();
+                let mut scope = inputs.scope(cells, &mut level.text);
+                let time_ns = shape
+                    .apply(&level.scan, self.source_ns, &mut scope, &mut level.out)
+                    .map_err(|fault| reshape_failure(*number, fault))?;
+                let reshaped = Reshaped { number: *number, payload: &level.out, time_ns };
+                self.go_on_in_shape(&reshaped, (index + 1, deeper), key)
             }
             End::Explode { number, condition, explode } => {
                 if let Some(condition) = condition {

@@ -27,6 +27,7 @@ mod rename;
 mod round;
 mod scale;
 mod set;
+mod shape;
 mod stale;
 mod swinging_door;
 mod throttle;
@@ -41,8 +42,9 @@ pub use doc::{Argument, Example, StepDoc};
 pub(crate) use explode::Explode;
 pub(crate) use map::bits_of;
 pub use page::page;
+pub(crate) use shape::Reshape;
 pub(crate) use timestamp::read_unix;
-pub(crate) use value::{ValueOp, double_in, to_double};
+pub(crate) use value::{ValueOp, double_in, is_text, not_wanted, number_in, text_in, to_double};
 
 use std::sync::Arc;
 
@@ -92,6 +94,8 @@ pub(crate) enum Compiled {
     Op(Op),
     /// One payload becomes many.
     Explode(Explode),
+    /// The payload gets another shape.
+    Shape(Box<Reshape>),
     /// Python goes on.
     Hook(HookId),
     /// It remembers.
@@ -123,6 +127,7 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { doc: &timestamp::DOC, compile: timestamp::compile },
     Verb { doc: &flatten::DOC, compile: flatten::compile },
     Verb { doc: &nest::DOC, compile: nest::compile },
+    Verb { doc: &shape::DOC, compile: shape::compile },
     Verb { doc: &explode::DOC, compile: explode::compile },
     Verb { doc: &on_change::DOC, compile: on_change::compile },
     Verb { doc: &deadband::DOC, compile: deadband::compile },

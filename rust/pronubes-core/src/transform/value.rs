@@ -41,7 +41,7 @@ impl ValueOp {
 
 /// The number in a cell: [`Cell::Int`], [`Cell::UInt`] or [`Cell::Double`].
 #[inline]
-pub(super) fn number_in(cell: Cell, payload: &[u8]) -> Result<Cell, Reason> {
+pub(crate) fn number_in(cell: Cell, payload: &[u8]) -> Result<Cell, Reason> {
     match cell {
         Cell::Raw(raw) => number::read(payload, raw),
         Cell::Int(_) | Cell::UInt(_) | Cell::Double(_) => Ok(cell),
@@ -86,7 +86,7 @@ pub(super) fn integer(value: i128) -> Result<Cell, Reason> {
 }
 
 /// The text in a cell; escapes are decoded into the arena.
-pub(super) fn text_in<'s>(cell: Cell, scope: &'s mut Scope<'_>) -> Result<&'s str, Reason> {
+pub(crate) fn text_in<'s>(cell: Cell, scope: &'s mut Scope<'_>) -> Result<&'s str, Reason> {
     match cell {
         Cell::Raw(raw) if raw.kind == Kind::Text => text::plain(scope.inputs.payload, raw).ok_or(Reason::InvalidUtf8),
         Cell::Raw(raw) if raw.kind == Kind::EscapedText => {
@@ -103,7 +103,7 @@ pub(super) fn text_in<'s>(cell: Cell, scope: &'s mut Scope<'_>) -> Result<&'s st
 }
 
 /// Whether a cell holds text.
-pub(super) const fn is_text(cell: Cell) -> bool {
+pub(crate) const fn is_text(cell: Cell) -> bool {
     match cell {
         Cell::Raw(raw) => matches!(raw.kind, Kind::Text | Kind::EscapedText),
         Cell::Text(_) | Cell::Topic(_) | Cell::Literal(_) => true,
