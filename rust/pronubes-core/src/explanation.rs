@@ -9,7 +9,7 @@ pub struct Explanation {
     pub source: String,
     /// The topic.
     pub topic: String,
-    /// The payload, as text.
+    /// The payload, as text; one that is no text as hexadecimal digits behind `0x`.
     pub payload: String,
     /// The reason code, where the message cannot be routed at all.
     pub rejected: Option<&'static str>,

@@ -38,7 +38,7 @@ reasons! {
     // Reading the payload
     InvalidUtf8 "invalid_utf8" "The payload is not UTF-8." "Look at the original bytes; the device may send another encoding or a binary format.";
     InvalidJson "invalid_json" "The payload is not JSON (RFC 8259)." "The detail names the byte; fix the publisher or route the topic without steps.";
-    TrailingBytes "trailing_bytes" "After the JSON value something follows." "Fix the publisher; often two messages were joined.";
+    TrailingBytes "trailing_bytes" "After the value something follows." "Fix the publisher; often two messages were joined.";
     TooDeep "too_deep" "Objects and arrays are nested deeper than the limit." "Raise `limits.depth` if the data is meant to be so deep.";
     TooManyKeys "too_many_keys" "An object or array has more members than the limit." "Raise `limits.keys` if the data is meant to be so large.";
     TextTooLong "text_too_long" "A string is longer than the limit." "Raise `limits.text_bytes` if the data is meant to be so large.";
@@ -46,6 +46,12 @@ reasons! {
     DuplicateKey "duplicate_key" "A field that the route touches stands twice in its object." "Fix the publisher: which of the two counts is not defined (RFC 8259 §4).";
     LoneSurrogate "lone_surrogate" "A string has half of a surrogate pair." "Fix the publisher: this is no Unicode text.";
     NotAnObject "not_an_object" "A step needs an object and the payload is another value." "Say `from_scalar: true` on the first step, or narrow the filter.";
+    // Decoding and encoding
+    Truncated "truncated" "The payload ends before its format says." "Fix the publisher, or look for a limit on the way that cuts messages.";
+    InvalidCbor "invalid_cbor" "The payload is not CBOR (RFC 8949)." "The detail names the byte; check whether the topic carries another format.";
+    InvalidScalar "invalid_scalar" "The payload is no value of the type that `decode` names." "Check `type` of the step against what the device sends.";
+    NotInJson "not_in_json" "The payload has a value that JSON cannot say, such as infinity." "The detail names the byte; send another type, or decode in a `python` hook.";
+    NotInFormat "not_in_format" "The format of `encode` cannot say a value." "The detail names the byte of the JSON; `cast`, `round` or `drop` the field before `encode`.";
     // Expressions and steps
     MissingField "missing_field" "A field that the route needs is not there." "Guard it with `has(payload.x)` or fix the publisher.";
     WrongType "wrong_type" "A value has another type than the expression or step needs." "Use `cast`, or narrow the route with `where`.";

@@ -11,6 +11,7 @@ mod finish;
 mod gate;
 mod hits;
 mod publish;
+mod recode;
 mod resolve;
 mod run;
 mod shape;

@@ -273,3 +273,24 @@ fn judging_good_messages_costs_no_allocation() {
     }
     assert_eq!((outlet.emitted, outlet.quarantined, CALLS.get() - calls), (4_000, 0, 0));
 }
+
+#[test]
+fn codecs_cost_no_allocation() {
+    use pronubes_core::payload::codec::{Codec, CodecWork, docs};
+    for doc in docs() {
+        let arguments = serde_json::value::RawValue::from_string(doc.example.arguments.to_owned()).expect("it is JSON");
+        let codec = Codec::compile(doc.name, &arguments).expect("it is there").expect("the example is right");
+        let payload = common::unhex(doc.example.payload);
+        let (mut work, mut json, mut encoded) = (CodecWork::default(), Vec::new(), Vec::new());
+        let mut round = || {
+            json.clear();
+            encoded.clear();
+            codec.decode(&payload, &Limits::default(), &mut work, &mut json).expect("the example is right");
+            codec.encode(&json, &mut work, &mut encoded).expect("the example is right");
+        };
+        round();
+        let calls = CALLS.get();
+        (0..1_000).for_each(|_| round());
+        assert_eq!(CALLS.get() - calls, 0, "{}", doc.name);
+    }
+}

@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+#[path = "../../fuzz/checks/codec.rs"]
+mod codec;
 #[path = "../../fuzz/checks/expression.rs"]
 mod expression;
 #[path = "../../fuzz/checks/filter.rs"]
@@ -95,6 +97,54 @@ const JSON_WORDS: &[&str] = &[
     "\n", "\"", "\\", "a", "0", "[]", "{}", "[1,2]", "{\"b\":[{}]}",
 ];
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    #[test]
+    fn codec_takes_any_bytes(data in prop::collection::vec(any::<u8>(), 0..60)) {
+        codec::check(&data);
+    }
+
+    #[test]
+    fn codec_takes_any_sequence_of_heads(choice in any::<u8>(), heads in prop::collection::vec(prop::sample::select(HEADS), 0..30)) {
+        codec::check(&[&[choice][..], &heads.concat()].concat());
+    }
+}
+
+/// Pieces of the binary formats: heads with little behind them.
+const HEADS: &[&[u8]] = &[
+    b"\x00",
+    b"\x01",
+    b"\x20",
+    b"\x18\xff",
+    b"\x1a\0\x01\0\0",
+    b"\x3b\xff\xff\xff\xff\xff\xff\xff\xff",
+    b"\x41a",
+    b"\x61b",
+    b"\x5f",
+    b"\x7f",
+    b"\x80",
+    b"\x82",
+    b"\x9f",
+    b"\xa0",
+    b"\xa1\x61c",
+    b"\xa2",
+    b"\xbf",
+    b"\xff",
+    b"\xc1",
+    b"\xc2\x42\x01\x02",
+    b"\xf4",
+    b"\xf6",
+    b"\xf9\x3c\0",
+    b"\xfa\x3d\xcc\xcc\xcd",
+    b"\xfb\x3f\xf1\x99\x99\x99\x99\x99\x9a",
+    b"\xd9\xd9\xf7",
+    b"\x62\xc3\xbc",
+    b"\x08\x01",
+    b"\x0a\x02",
+    b"\x12\x00",
+];
+
 /// A specification that uses everything, to be cut up.
 const SPEC: &str = r#"{"vars":{"limit":5},"sources":["plant"],"sinks":["s"],"hooks":["m:f"],"limits":{"depth":8},"routes":[
   {"name":"r","from":["plant"],"filter":"a/{x}/{y#}","where":"payload.a < vars.limit","final":true,"steps":[
@@ -105,6 +155,8 @@ const SPEC: &str = r#"{"vars":{"limit":5},"sources":["plant"],"sinks":["s"],"hoo
    {"nest":{"into":"o","fields":["b","c"]}},{"flatten":{"separator":"_"}},{"explode":{"as":"value","carry":["ts"]}},
    {"python":{"hook":0},"where":"key == \"a\""}],
    "topic":"t/{x}/{key}/{payload.value}","to":[{"sink":"s","retain":true,"qos":1},{"sink":"s","topic":"u/{y}"}]},
+  {"name":"codecs","steps":[{"decode":{"scalar":{"type":"int16","byte_order":"little"}},"where":"topic == \"a\""},{"decode":"cbor"},
+   {"encode":{"cbor":{}},"where":"payload.a"}],"to":[{"sink":"s"}]},
   {"name":"rest","otherwise":true,"to":[{"sink":"s"}]}]}"#;
 
 #[test]

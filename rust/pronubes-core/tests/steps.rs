@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Moment, Outcome, fed, routed};
+use common::{Moment, Outcome, fed, routed, routed_bytes, unhex};
 use pronubes_core::spec::RouterSpec;
 use pronubes_core::{Plan, Router, transform};
 use serde_json::{Value, json};
@@ -92,7 +92,8 @@ fn check(label: &str, case: &Value, spec: &RouterSpec, plan: Plan) {
     if let Some(feed) = case.get("feed") {
         return check_feed(label, case, feed.as_array().unwrap(), &mut router);
     }
-    let outcomes = routed(&mut router, "a/b", case["input"].as_str().unwrap());
+    let payload = case["input_hex"].as_str().map_or_else(|| case["input"].as_str().unwrap().into(), unhex);
+    let outcomes = routed_bytes(&mut router, "a/b", &payload);
     assert!(router.stats().is_balanced(), "{label}");
     if let Some(reason) = case.get("reason") {
         let [Outcome::Quarantined { step, reason: found, .. }] = &outcomes[..] else {

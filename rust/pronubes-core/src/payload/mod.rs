@@ -2,6 +2,7 @@
 
 mod arena;
 pub mod cell;
+pub mod codec;
 pub mod document;
 pub mod json;
 mod lex;

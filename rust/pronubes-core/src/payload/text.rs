@@ -103,6 +103,13 @@ pub fn decode_escaped(escaped: &[u8], arena: &mut TextArena) -> Span {
 #[inline]
 pub fn write(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
+    write_inner(out, text);
+    out.push(b'"');
+}
+
+/// The same without quotes.
+#[inline]
+pub(super) fn write_inner(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     let mut copied = 0;
     let mut at = 0;
@@ -122,7 +129,6 @@ pub fn write(out: &mut Vec<u8>, text: &str) {
         }
     }
     out.extend_from_slice(&bytes[copied..]);
-    out.push(b'"');
 }
 
 #[cold]

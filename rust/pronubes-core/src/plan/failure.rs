@@ -22,6 +22,8 @@ pub(crate) enum About<'p> {
     Template(&'p str),
     /// A byte of the payload.
     Byte(u32),
+    /// A byte of the JSON that is to be encoded.
+    JsonByte(u32),
     /// What whoever failed has told beside.
     Told,
 }
@@ -44,6 +46,7 @@ impl<'p> Failure<'p> {
             About::Expression(text) => write!(out, "expression `{text}`"),
             About::Template(text) => write!(out, "topic `{text}`"),
             About::Byte(offset) => write!(out, "at byte {offset}"),
+            About::JsonByte(offset) => write!(out, "at byte {offset} of the JSON"),
             About::Told => out.write_str(told),
         };
     }

@@ -6,6 +6,7 @@ mod compile;
 pub(crate) mod edit;
 mod failure;
 mod general;
+mod recode;
 mod route;
 pub(crate) mod stage;
 mod tree;
@@ -13,7 +14,7 @@ mod tree;
 pub(crate) use edit::EditState;
 pub(crate) use failure::{About, Failure};
 pub(crate) use general::TreeState;
-pub(crate) use stage::{End, Judged, ScanId, ScanPlan, Stage, StageKind, StateId, StatePlan};
+pub(crate) use stage::{End, Judged, Recode, ScanId, ScanPlan, Stage, StageKind, StateId, StatePlan};
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -8,6 +8,8 @@ use super::choice::choose;
 use super::compile::{Contracts, Errors, unknown};
 use super::stage::{End, Judged, ScanId, Stage, StageKind, StateId, StatePlan, Step};
 use super::{Route, Slots, Target, TargetName, bare};
+use super::stage::{End, Judged, Recode, ScanId, Stage, StageKind, StateId, StatePlan, Step};
+use super::{Route, Slots, Target, TargetName, recode};
 use crate::contract::{ContractSpec, Declared};
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::Expr;
@@ -87,11 +89,12 @@ struct Draft {
     expect: Option<Judged>,
     contracts: Vec<Judged>,
     steps: Vec<Step>,
+    encoding: Option<Recode>,
 }
 
 impl Draft {
     fn new((scan, paths): (ScanId, PathSetBuilder)) -> Self {
-        Self { scan, paths, gate: None, expect: None, contracts: Vec::new(), steps: Vec::new() }
+        Self { scan, paths, gate: None, expect: None, contracts: Vec::new(), steps: Vec::new(), encoding: None }
     }
 }
 
@@ -114,6 +117,7 @@ impl RouteCompiler<'_, '_> {
         let is_rendered = targets.iter().any(|target| matches!(target.name, TargetName::Rendered(_)));
         let reads_captures = stages.iter().any(|stage| stage.gate.is_some() || !stage.steps.is_empty());
         let ends = stages.iter().any(|stage| has_condition(&stage.end));
+        let ends = stages.iter().any(recode::ends_with_condition);
         Some(Route {
             name: route.name.as_str().into(),
             needs_captures: !captures.is_empty() && (is_hooked || is_rendered || reads_captures || ends),
@@ -193,22 +197,33 @@ impl RouteCompiler<'_, '_> {
         captures: &[Box<str>],
         templates: &[Template],
     ) -> (Vec<Stage>, Box<[Slots]>) {
-        let mut draft = Draft::new(self.scans.take_shared(filter));
-        if let Some(gate) = &route.condition {
-            draft.gate = self.expression(gate, &mut draft, captures, false, &["where".into()]);
-        }
+        let leading = recode::leading_decodes(route);
+        let is_json = leading == 0;
+        let mut draft = Draft::new(if is_json { self.scans.take_shared(filter) } else { self.scans.own() });
         let mut declared = self.contracts.declared(route);
-        self.check_types(&declared, draft.gate.as_ref(), None, &["where".into()]);
-        draft.expect = route.expect.as_ref().and_then(|id| self.judged("expect", id, &mut draft.paths));
+        let has_gate = !is_json && self.has_early_gate(route, &mut draft, captures);
         let mut stages = Vec::new();
         let mut allow_key = false;
-        for (index, step) in route.steps.iter().enumerate() {
+        for index in 0..=route.steps.len() {
+            if index == leading {
+                if !has_gate && let Some(gate) = &route.condition {
+                    draft.gate = self.expression(gate, &mut draft, captures, false, &["where".into()]);
+                    self.check_types(&declared, draft.gate.as_ref(), None, &["where".into()]);
+                }
+                draft.expect = route.expect.as_ref().and_then(|id| self.judged("expect", id, &mut draft.paths));
+            }
+            let Some(step) = route.steps.get(index) else { break };
             let path: [PathPart; 2] = ["steps".into(), index.into()];
             let Some((verb, arguments)) = self.verb(step, &path) else { continue };
             let number = u16::try_from(index).unwrap_or(u16::MAX);
             let is_end_with_condition =
                 step.condition.is_some() && (verb.doc.verb == "python" || is_stateful(verb.doc));
             let reads_anew = matches!(verb.doc.verb, "explode" | "shape") || is_end_with_condition;
+            let reads_anew = match verb.doc.verb {
+                "explode" => true,
+                "python" | "encode" => step.condition.is_some(),
+                _ => step.condition.is_some() && is_stateful(verb.doc),
+            };
             if reads_anew && !draft.steps.is_empty() {
                 stages.push(self.cut(&mut draft, End::Continue));
             }
@@ -251,6 +266,16 @@ impl RouteCompiler<'_, '_> {
                     let state = self.remember(route, stages.len(), (verb.doc.verb, arguments), settings, step);
                     stages.push(self.cut(&mut draft, End::State { number, condition, state }));
                 }
+                Some(Compiled::Decode(codec)) => {
+                    let error = recode::check_decode(route, index, condition.as_ref());
+                    error.into_iter().for_each(|error| self.errors.push(&path, error));
+                    stages.push(self.cut(&mut draft, End::Decode(Recode { number, condition, codec })));
+                }
+                Some(Compiled::Encode(codec)) => {
+                    let error = recode::check_encode(route, index);
+                    error.into_iter().for_each(|error| self.errors.push(&path, error));
+                    draft.encoding = Some(Recode { number, condition, codec });
+                }
             }
         }
         declared.check_leaving().into_iter().for_each(|error| self.errors.push(&["contract".into()], error));
@@ -261,6 +286,17 @@ impl RouteCompiler<'_, '_> {
         let late_reads: Vec<SlotId> = template_slots.iter().flat_map(|slots| slots.iter().copied()).collect();
         stages.push(self.finish(draft, End::Finish, &late_reads));
         (stages, template_slots)
+    }
+
+    /// Whether the route's `where` can be judged before the payload is decoded; it then is.
+    fn has_early_gate(&mut self, route: &RouteSpec, draft: &mut Draft, captures: &[Box<str>]) -> bool {
+        let Some(gate) = &route.condition else { return true };
+        let gate = self.expression(gate, draft, captures, false, &["where".into()]);
+        if gate.as_ref().is_some_and(|gate| !gate.slots().is_empty()) {
+            return false;
+        }
+        draft.gate = gate;
+        true
     }
 
     /// Checks an expression by what the route's contracts say about fields.
@@ -396,15 +432,16 @@ impl RouteCompiler<'_, '_> {
             End::Explode { .. } | End::Shape { .. } => true,
             End::Hook { condition, .. } => condition.as_ref().is_some_and(reads_payload),
             End::State { condition, .. } => condition.as_ref().is_some_and(reads_payload) || !late_reads.is_empty(),
-            End::Finish | End::Continue => !late_reads.is_empty(),
+            End::Finish | End::Continue => !late_reads.is_empty() || draft.encoding.is_some(),
+            End::Decode(_) => false,
         };
         let needs_json =
             !matches!(kind, StageKind::Pass) || draft.gate.as_ref().is_some_and(reads_payload) || end_reads;
         let needs_scan = needs_json || draft.expect.is_some() || !draft.contracts.is_empty();
-        let Draft { scan, paths, gate, expect, contracts, steps } = draft;
+        let Draft { scan, paths, gate, expect, contracts, steps, encoding } = draft;
         self.scans.give_back(scan, paths);
         let scan = needs_scan.then_some(scan);
-        Stage { scan, gate, expect, contracts: contracts.into(), needs_json, steps: steps.into(), kind, end }
+        Stage { scan, gate, expect, contracts: contracts.into(), needs_json, steps: steps.into(), kind, end, encoding }
     }
 
     fn template_slots(&mut self, templates: &[Template], draft: &mut Draft) -> Box<[Slots]> {

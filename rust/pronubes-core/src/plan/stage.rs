@@ -1,4 +1,5 @@
-//! Stages: a route is cut where one payload becomes many (`explode`) and where Python goes on (`python`).
+//! Stages: a route is cut where one payload becomes many (`explode`), where it becomes other bytes (`decode`) and where
+//! Python goes on (`python`).
 //!
 //! A stage reads one payload with one scan, does its steps and hands one payload on. What follows is another stage that
 //! reads that payload anew; so every stage is of one simple kind, and a hook may give back any bytes.
@@ -10,6 +11,7 @@ use crate::HookId;
 use crate::contract::Binding;
 use crate::expr::Expr;
 use crate::matcher::RouteId;
+use crate::payload::codec::Codec;
 use crate::payload::{FieldPath, PathSet, PathSetBuilder, SlotId, TooManyPaths, text};
 use crate::state::{Settings, Step as StatefulStep};
 use crate::transform::{Explode, Op, Reshape};
@@ -30,6 +32,17 @@ pub(crate) struct Stage {
     pub(crate) steps: Box<[Step]>,
     pub(crate) kind: StageKind,
     pub(crate) end: End,
+    /// What leaves in place of the JSON, in the last stage.
+    pub(crate) encoding: Option<Recode>,
+}
+
+/// A codec in a route.
+#[derive(Debug)]
+pub(crate) struct Recode {
+    /// The position of its step in the configuration.
+    pub(crate) number: u16,
+    pub(crate) condition: Option<Expr>,
+    pub(crate) codec: Codec,
 }
 
 /// A contract that a stage judges.
@@ -115,6 +128,8 @@ pub(crate) enum End {
     Explode { number: u16, condition: Option<Expr>, explode: Explode },
     /// A step that remembers, then the next stage, for what it lets go. The stage has no steps if there is a condition.
     State { number: u16, condition: Option<Expr>, state: StateId },
+    /// The next stage, with the payload decoded. The stage has no steps and looks for nothing in the payload.
+    Decode(Recode),
     /// Python, then the next stage. With a condition, the stage has no steps.
     Hook { number: u16, condition: Option<Expr>, hook: HookId },
 }

@@ -3,6 +3,8 @@
 //! Nothing is counted and no topic is remembered. What is shown is bounded: of an exploded payload the first members, of
 //! the routes that do not match the nearest.
 
+use std::fmt::Write;
+
 use super::hits::{Start, run_route};
 use super::resolve::{Namer, PackedHit, PackedHits, pack};
 use super::run::Flow;
@@ -24,6 +26,8 @@ use crate::{Message, Reason, SinkId};
 
 /// Steps and emissions beyond this are counted, not shown: `explode` can make thousands.
 const MAX_SHOWN: usize = 100;
+/// How much of a payload is shown that is no text.
+const MAX_BYTES_SHOWN: usize = 256;
 /// How many routes that do not match are shown.
 const MAX_NEAR_MISSES: usize = 10;
 
@@ -268,8 +272,21 @@ impl Outlet for Watcher {
     fn filtered(&mut self, _: RouteId) {}
 }
 
+/// A payload as people can read it: text as it is, other bytes as hexadecimal digits.
 fn text_of(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    let is_text = |text: &&str| !text.chars().any(|one| one.is_control() && !matches!(one, '\t' | '\n' | '\r'));
+    if let Some(text) = std::str::from_utf8(bytes).ok().filter(is_text) {
+        return text.to_owned();
+    }
+    let mut shown = String::from("0x");
+    for byte in bytes.iter().take(MAX_BYTES_SHOWN) {
+        // A `String` takes every write.
+        let _ = write!(shown, "{byte:02x}");
+    }
+    if bytes.len() > MAX_BYTES_SHOWN {
+        let _ = write!(shown, "… ({} bytes)", bytes.len());
+    }
+    shown
 }
 
 /// The routes of the source that come nearest to the topic without matching it.

@@ -219,6 +219,23 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
         self.gate.judge.mark(payload, &self.gate.field, &self.gate.words, out)
     }
 
+    /// The payload that was judged last with its mark; none where it cannot have one.
+    pub(super) fn marked(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
+        let mut marked = std::mem::take(&mut self.gate.marked);
+        if self.mark(payload, &mut marked) {
+            return Some(marked);
+        }
+        self.gate.marked = marked;
+        None
+    }
+
+    /// Keeps the memory of [`Run::marked`].
+    pub(super) fn give_back(&mut self, marked: Option<Vec<u8>>) {
+        if let Some(marked) = marked {
+            self.gate.marked = marked;
+        }
+    }
+
     /// Emits a payload with its mark to all targets.
     #[cold]
     pub(super) fn finish_marked(
@@ -229,10 +246,9 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
         arena: &mut TextArena,
         key: Option<&str>,
     ) -> Result<Flow, Failure<'p>> {
-        let mut marked = std::mem::take(&mut self.gate.marked);
-        let is_marked = self.mark(payload, &mut marked);
-        let result = self.finish(if is_marked { &marked } else { payload }, cells, inputs, arena, key);
-        self.gate.marked = marked;
+        let marked = self.marked(payload);
+        let result = self.finish(marked.as_deref().unwrap_or(payload), cells, inputs, arena, key);
+        self.give_back(marked);
         result?;
         self.tally.finished += 1;
         Ok(Flow::Taken)

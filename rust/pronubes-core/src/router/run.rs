@@ -4,6 +4,7 @@ use std::slice;
 
 use super::explode::Whole;
 use super::gate::{Fate, GateWork};
+use super::recode::Leaving;
 use super::resolve::PackedNames;
 use super::shape::{Reshaped, failure as reshape_failure};
 use super::states::Slot;
@@ -168,18 +169,30 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
         };
         match &stage.end {
             End::Finish => {
+                let mut is_marked = false;
                 if let Some(judged) = stage.contracts.get(self.contract) {
                     match self.promise(stage, judged, output, &inputs, level, is_read)? {
                         Fate::Good => {}
                         Fate::Rejected(reason) => return Ok(Flow::Rejected(reason)),
+                        Fate::Marked if stage.encoding.is_some() => is_marked = true,
                         Fate::Marked => return self.finish_marked(output, cells, &inputs, &mut level.text, key),
                     }
+                }
+                if let Some(recode) = &stage.encoding {
+                    let (inputs, text) = (&inputs, &mut level.text);
+                    let leaving = Leaving { payload: output, cells, inputs, text, key, is_marked };
+                    return self.finish_encoded(recode, leaving, &mut level.recoding);
                 }
                 self.finish(output, cells, &inputs, &mut level.text, key)?;
                 self.tally.finished += 1;
                 Ok(Flow::Taken)
             }
             End::Continue => self.stage(index + 1, deeper, output, key),
+            End::Decode(recode) => {
+                let recoding = &mut level.recoding;
+                let is_decoded = self.decode(recode, output, &inputs, &mut level.text, recoding)?;
+                self.stage(index + 1, deeper, if is_decoded { &recoding.out } else { output }, key)
+            }
             End::Hook { number, condition, hook } => {
                 if let Some(condition) = condition {
                     let holds = condition.eval_bool(&mut inputs.scope(cells, &mut level.text));

@@ -1,6 +1,7 @@
 //! The memory that handling messages needs, used again from message to message.
 
 use super::gate::GateWork;
+use super::recode::Recoding;
 use super::states::Slot;
 use crate::catalog::{Catalog, CatalogSlot};
 use crate::matcher::{Hits, TopicSlot};
@@ -54,6 +55,7 @@ pub(super) struct Level {
     pub(super) exploded: Exploded,
     /// What a stateful step lets go.
     pub(super) emissions: Emissions,
+    pub(super) recoding: Recoding,
 }
 
 /// One member of a payload that is taken apart.

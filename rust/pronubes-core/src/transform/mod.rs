@@ -12,8 +12,10 @@ mod conversion;
 mod convert;
 mod deadband;
 mod debounce;
+mod decode;
 mod doc;
 mod drop;
+mod encode;
 mod explode;
 mod flatten;
 mod keep;
@@ -52,6 +54,7 @@ use serde_json::value::RawValue;
 
 use crate::HookId;
 use crate::expr::Expr;
+use crate::payload::codec::Codec;
 use crate::payload::{Cell, FieldPath, SlotId};
 use crate::state::{Settings, Step};
 
@@ -100,6 +103,10 @@ pub(crate) enum Compiled {
     Hook(HookId),
     /// It remembers.
     State(Settings, Arc<dyn Step>),
+    /// Other bytes become JSON.
+    Decode(Codec),
+    /// JSON becomes other bytes.
+    Encode(Codec),
 }
 
 /// Compiles the arguments of a step; none when there are errors, which are in the context then.
@@ -136,6 +143,8 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { doc: &swinging_door::DOC, compile: swinging_door::compile },
     Verb { doc: &debounce::DOC, compile: debounce::compile },
     Verb { doc: &stale::DOC, compile: stale::compile },
+    Verb { doc: &decode::DOC, compile: decode::compile },
+    Verb { doc: &encode::DOC, compile: encode::compile },
     Verb { doc: &python::DOC, compile: python::compile },
 ];
 

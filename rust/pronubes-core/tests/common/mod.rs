@@ -120,7 +120,17 @@ pub fn fed(router: &mut Router, moments: &[Moment<'_>]) -> Vec<Vec<Outcome>> {
 }
 
 pub fn routed(router: &mut Router, topic: &str, payload: &str) -> Vec<Outcome> {
+    routed_bytes(router, topic, payload.as_bytes())
+}
+
+pub fn routed_bytes(router: &mut Router, topic: &str, payload: &[u8]) -> Vec<Outcome> {
     let mut recorder = Recorder::new(router.plan().clone());
-    router.route(&message(topic, payload.as_bytes()), &mut recorder);
+    router.route(&message(topic, payload), &mut recorder);
     recorder.outcomes
+}
+
+/// Bytes from hexadecimal digits.
+pub fn unhex(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).expect("a digit");
+    text.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }
