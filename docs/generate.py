@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pronubes import _core, transforms
+from pronubes import _core, codecs, transforms
 from pronubes.cases import matchers
 from pronubes.cases import model as cases
 from pronubes.cli.exit_codes import ExitCode
@@ -67,6 +67,10 @@ def configuration_page() -> str:
         parts += [f"### `shape`: {title}\n\n{_first_line(part)}\n", _table(part)]
     for title, part in (("quality", shapes.QualityPlace), ("time", shapes.TimePlace)):
         parts += [f"### `shape`: {title} of a map of fields\n\n{_first_line(part)}\n", _table(part)]
+    for codec in codecs.Codec.model_fields:
+        arguments = getattr(codecs, f"{codec.capitalize()}Codec", None)
+        if arguments is not None:
+            parts += [f"### `{codec}`\n\n{_first_line(arguments)} Rules and an example: [codecs](codecs.md#{codec}).\n", _table(arguments)]
     parts += [
         "## `templates`\n\nA mapping of names to templates; [a how-to](../how-to/templates.md) shows one at work.\n",
         _table(templates.Template),
@@ -138,6 +142,7 @@ _SECTIONS = {
     "RejectedAs": "rejected",
 }
 _SECTIONS |= {verb.capitalize(): verb for verb in transforms.VERBS}
+_SECTIONS |= {f"{codec.capitalize()}Codec": codec for codec in codecs.Codec.model_fields}
 
 
 def contracts_page() -> str:
@@ -302,7 +307,10 @@ _UNITS = {
 
 def _kind(schema: dict[str, Any], root: dict[str, Any]) -> str:
     if "$ref" in schema:
-        name = _SECTIONS.get(schema["$ref"].rpartition("/")[2], "")
+        name = schema["$ref"].rpartition("/")[2]
+        if name == "NoArguments":
+            return "`{}`"
+        name = _SECTIONS.get(name, "")
         return f"[{name}](#{name})" if name else "any value"
     if "enum" in schema or "const" in schema:
         values = schema.get("enum", [schema.get("const")])

@@ -13,6 +13,8 @@ from pydantic import BeforeValidator, Field, JsonValue, PlainValidator, TypeAdap
 
 from pronubes.connectors.shapes import ShapeOption
 from pronubes.connectors.strict import StrictModel
+from pronubes.codecs import Codec, CodecName, codec
+from pronubes.connectors.options import StrictModel
 from pronubes.connectors.values import Duration, refuse
 from pronubes.hooks.options import HookName, Python
 
@@ -23,6 +25,8 @@ __all__ = [
     "Convert",
     "Deadband",
     "Debounce",
+    "Decode",
+    "Encode",
     "Explode",
     "Flatten",
     "Map",
@@ -244,6 +248,14 @@ class Explode(StrictModel):
     """Top-level fields that every message gets too."""
 
 
+class Decode(Codec):
+    """Read a payload that is not JSON; the steps behind it see JSON. `decode: cbor` is enough where a codec has no arguments."""
+
+
+class Encode(Codec):
+    """Write the payload in another format than JSON. It is the last step."""
+
+
 KeyCount = Annotated[int, Field(ge=1, le=100_000_000)]
 PositiveDuration = Annotated[Duration, Field(gt=0, le=36_525 * 86_400)]
 Late = Literal["pass", "drop", "quarantine"]
@@ -380,8 +392,6 @@ class Step(StrictModel):
 
     not_yet: ClassVar[dict[str, str]] = {
         "lookup": "Use `map` for a fixed table, or a `python` hook.",
-        "decode": "Payloads are JSON in this version; decode others in a `python` hook.",
-        "encode": "Payloads are JSON in this version; encode others in a `python` hook.",
         "window": "Aggregate in the sink's database until stateful steps are there.",
         "combine": "Combine the tags in the sink's database until stateful steps are there.",
     }
@@ -432,6 +442,10 @@ class Step(StrictModel):
     """Let a message go on when it has stood for some time."""
     stale: Stale | None = None
     """Say once that a key has fallen silent."""
+    decode: Annotated[Decode, BeforeValidator(codec, json_schema_input_type=CodecName | Decode)] | None = None
+    """Read a payload that is not JSON: the name of a codec, or a codec with its arguments."""
+    encode: Annotated[Encode, BeforeValidator(codec, json_schema_input_type=CodecName | Encode)] | None = None
+    """Write the payload in another format than JSON: the name of a codec, or a codec with its arguments."""
     python: Annotated[Python, BeforeValidator(_call, json_schema_input_type=HookName | Python)] | None = None
     """Hand messages to a Python function: `module:function`."""
     where: Expression | None = None

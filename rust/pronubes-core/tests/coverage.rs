@@ -1,5 +1,7 @@
 //! Coverage: what of the routes was run, also behind hooks and stateful steps.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be read fails the test")]
+
 use pronubes_core::{
     Emission, HookCall, Message, Meta, Outlet, Plan, Quarantined, ResumePoint, Resumed, RouteId, Router, SourceId,
 };

@@ -1,0 +1,65 @@
+"""The codecs of `decode` and `encode`: one class per format that has arguments, with their meaning and defaults.
+
+A new format gets a field in `Codec`, a class where it has arguments, and `payload/codec/<format>.rs`; the parity test finds what is missing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pronubes.connectors.options import StrictModel
+from pronubes.connectors.values import refuse
+
+__all__ = ["Codec", "CodecName", "ScalarCodec", "codec"]
+
+
+class NoArguments(StrictModel):
+    """A codec that has no arguments; its name alone is enough."""
+
+
+class ScalarCodec(StrictModel):
+    """One value without a frame: a register, a text, bytes."""
+
+    type: Literal[
+        "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "bool", "utf8", "latin1", "hex", "base64"
+    ]
+    """How the bytes are read; `hex` and `base64` take any bytes and give text."""
+    byte_order: Literal["big", "little"] = "big"
+    """The order of the bytes of a number."""
+    field: Annotated[str, Field(min_length=1, max_length=1024)] = "value"
+    """The field that has the value."""
+
+
+class Codec(StrictModel):
+    """One codec with its arguments."""
+
+    cbor: NoArguments | None = None
+    """CBOR, RFC 8949."""
+    scalar: ScalarCodec | None = None
+    """One value without a frame: `{scalar: {type: float32}}`."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise refuse(f"There are {len(self.model_fields_set)} codecs.", expected=_CODECS)
+        (name,) = self.model_fields_set
+        if getattr(self, name) is None:
+            raise refuse(f"`{name}` has no arguments.", field=name)
+        return self
+
+
+_CODECS = f"one of {', '.join(f'`{name}`' for name in Codec.model_fields)}"
+
+CodecName = Literal["cbor"]
+"""The codecs that need no arguments."""
+
+
+def codec(value: Any) -> Any:  # Any: whatever stands in the YAML
+    """Take the name of a codec for the codec without arguments."""
+    if not isinstance(value, str):
+        return value
+    if value not in Codec.model_fields:
+        raise refuse(f"There is no codec `{value}`.", expected=_CODECS)
+    return {value: {}}
