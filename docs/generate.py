@@ -58,19 +58,7 @@ def configuration_page() -> str:
         "### `to`\n\nA sink's name, one of these, or a list of both.\n",
         _table(model.Target),
     ]
-    parts += ["## `steps`\n\n" + (transforms.Step.__doc__ or "").split("\n")[0] + "\n", _table(transforms.Step)]
-    for verb in transforms.VERBS:
-        arguments = getattr(transforms, verb.capitalize(), None)
-        if arguments is not None:
-            parts += [f"### `{verb}`\n\n{_first_line(arguments)}\n", _table(arguments)]
-    for title, part in (("default", transforms.ShapeDefault), ("map of fields", shapes.FieldsShape)):
-        parts += [f"### `shape`: {title}\n\n{_first_line(part)}\n", _table(part)]
-    for title, part in (("quality", shapes.QualityPlace), ("time", shapes.TimePlace)):
-        parts += [f"### `shape`: {title} of a map of fields\n\n{_first_line(part)}\n", _table(part)]
-    for codec in codecs.Codec.model_fields:
-        arguments = getattr(codecs, f"{codec.capitalize()}Codec", None)
-        if arguments is not None:
-            parts += [f"### `{codec}`\n\n{_first_line(arguments)} Rules and an example: [codecs](codecs.md#{codec}).\n", _table(arguments)]
+    parts += _steps()
     parts += [
         "## `templates`\n\nA mapping of names to templates; [a how-to](../how-to/templates.md) shows one at work.\n",
         _table(templates.Template),
@@ -110,6 +98,10 @@ with a comma, a bracket or a brace. `check` recognises these and prints the line
 """
 
 
+def _class_name(verb: str) -> str:
+    return "".join(word.capitalize() for word in verb.split("_"))
+
+
 _SECTIONS = {
     "ContractsOptions": "contracts",
     "ContractField": "payload",
@@ -141,8 +133,26 @@ _SECTIONS = {
     "QuarantinedAs": "quarantine",
     "RejectedAs": "rejected",
 }
-_SECTIONS |= {verb.capitalize(): verb for verb in transforms.VERBS}
-_SECTIONS |= {f"{codec.capitalize()}Codec": codec for codec in codecs.Codec.model_fields}
+_SECTIONS |= {_class_name(verb): verb for verb in transforms.VERBS}
+_SECTIONS |= {f"{_class_name(codec)}Codec": codec for codec in codecs.Codec.model_fields}
+
+
+def _steps() -> list[str]:
+    """The steps with what stands in them."""
+    parts = ["## `steps`\n\n" + (transforms.Step.__doc__ or "").split("\n")[0] + "\n", _table(transforms.Step)]
+    for verb in transforms.VERBS:
+        arguments = getattr(transforms, _class_name(verb), None)
+        if arguments is not None:
+            parts += [f"### `{verb}`\n\n{_first_line(arguments)}\n", _table(arguments)]
+    for title, part in (("default", transforms.ShapeDefault), ("map of fields", shapes.FieldsShape)):
+        parts += [f"### `shape`: {title}\n\n{_first_line(part)}\n", _table(part)]
+    for title, part in (("quality", shapes.QualityPlace), ("time", shapes.TimePlace)):
+        parts += [f"### `shape`: {title} of a map of fields\n\n{_first_line(part)}\n", _table(part)]
+    for codec in codecs.Codec.model_fields:
+        arguments = getattr(codecs, f"{_class_name(codec)}Codec", None)
+        if arguments is not None:
+            parts += [f"### `{codec}`\n\n{_first_line(arguments)} Rules and an example: [codecs](codecs.md#{codec}).\n", _table(arguments)]
+    return parts
 
 
 def contracts_page() -> str:

@@ -11,10 +11,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, PlainValidator, TypeAdapter, model_validator
 
+from pronubes.codecs import Codec, CodecName, codec
 from pronubes.connectors.shapes import ShapeOption
 from pronubes.connectors.strict import StrictModel
-from pronubes.codecs import Codec, CodecName, codec
-from pronubes.connectors.options import StrictModel
 from pronubes.connectors.values import Duration, refuse
 from pronubes.hooks.options import HookName, Python
 

@@ -37,6 +37,7 @@ pub(super) fn check_encode(route: &RouteSpec, index: usize) -> Option<SpecError>
 /// Whether the end of a stage has a condition.
 pub(super) fn ends_with_condition(stage: &Stage) -> bool {
     let is_decoded = matches!(&stage.end, End::Decode(Recode { condition: Some(_), .. }));
-    let is_exploded = matches!(&stage.end, End::Explode { condition: Some(_), .. });
-    is_decoded || is_exploded || stage.encoding.as_ref().is_some_and(|encoding| encoding.condition.is_some())
+    let is_reshaped =
+        matches!(&stage.end, End::Explode { condition: Some(_), .. } | End::Shape { condition: Some(_), .. });
+    is_decoded || is_reshaped || stage.encoding.as_ref().is_some_and(|encoding| encoding.condition.is_some())
 }

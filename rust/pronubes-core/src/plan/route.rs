@@ -6,10 +6,8 @@ use std::sync::Arc;
 
 use super::choice::choose;
 use super::compile::{Contracts, Errors, unknown};
-use super::stage::{End, Judged, ScanId, Stage, StageKind, StateId, StatePlan, Step};
-use super::{Route, Slots, Target, TargetName, bare};
 use super::stage::{End, Judged, Recode, ScanId, Stage, StageKind, StateId, StatePlan, Step};
-use super::{Route, Slots, Target, TargetName, recode};
+use super::{Route, Slots, Target, TargetName, bare, recode};
 use crate::contract::{ContractSpec, Declared};
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::Expr;
@@ -116,7 +114,6 @@ impl RouteCompiler<'_, '_> {
         let is_hooked = stages.iter().any(|stage| matches!(stage.end, End::Hook { .. } | End::State { .. }));
         let is_rendered = targets.iter().any(|target| matches!(target.name, TargetName::Rendered(_)));
         let reads_captures = stages.iter().any(|stage| stage.gate.is_some() || !stage.steps.is_empty());
-        let ends = stages.iter().any(|stage| has_condition(&stage.end));
         let ends = stages.iter().any(recode::ends_with_condition);
         Some(Route {
             name: route.name.as_str().into(),
@@ -216,11 +213,8 @@ impl RouteCompiler<'_, '_> {
             let path: [PathPart; 2] = ["steps".into(), index.into()];
             let Some((verb, arguments)) = self.verb(step, &path) else { continue };
             let number = u16::try_from(index).unwrap_or(u16::MAX);
-            let is_end_with_condition =
-                step.condition.is_some() && (verb.doc.verb == "python" || is_stateful(verb.doc));
-            let reads_anew = matches!(verb.doc.verb, "explode" | "shape") || is_end_with_condition;
             let reads_anew = match verb.doc.verb {
-                "explode" => true,
+                "explode" | "shape" => true,
                 "python" | "encode" => step.condition.is_some(),
                 _ => step.condition.is_some() && is_stateful(verb.doc),
             };
@@ -508,10 +502,6 @@ fn naming(route: &RouteSpec) -> u64 {
     let targets: Vec<_> = route.to.iter().map(|target| &target.topic).collect();
     let parts = format!("{:?} {:?} {:?} {targets:?}", route.from, route.filter, route.topic);
     foldhash::fast::FixedState::default().hash_one(parts)
-}
-
-fn has_condition(end: &End) -> bool {
-    matches!(end, End::Explode { condition: Some(_), .. } | End::Shape { condition: Some(_), .. })
 }
 
 fn top_of(path: &FieldPath) -> Option<FieldPath> {
