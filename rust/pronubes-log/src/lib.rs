@@ -17,6 +17,7 @@ pub mod mutants;
 #[cfg(not(feature = "mutants"))]
 mod mutants;
 mod reader;
+pub mod recording;
 mod scan;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -29,6 +29,7 @@ pub mod points;
 pub mod quarantine;
 pub mod queue;
 mod receive;
+pub mod recording;
 mod reload;
 pub mod replay;
 pub mod resume;

@@ -44,18 +44,6 @@ pub struct LineMessage<'a> {
     pub source_ns: Option<i64>,
 }
 
-/// Reads the lines of a recording; empty ones are left out. `each` is told the position of the line, from 0, and the message or why
-/// there is none.
-pub fn read_recording(lines: &[u8], mut each: impl FnMut(usize, Result<LineMessage<'_>, &'static str>)) {
-    let format = LineFormat::default();
-    let Some(mut reader) = LineReader::new(&format) else { return };
-    for (number, line) in lines.split(|byte| *byte == b'\n').enumerate() {
-        if !line.trim_ascii().is_empty() {
-            each(number, reader.read(line).map_err(|(_, sentence)| sentence));
-        }
-    }
-}
-
 /// Cuts messages out of lines, with memory that is used again.
 pub(crate) struct LineReader<'a> {
     format: &'a LineFormat,

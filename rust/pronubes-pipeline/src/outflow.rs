@@ -9,6 +9,7 @@ use crate::latest::Latest;
 use crate::pipeline::Pipeline;
 use crate::quarantine::Fault;
 use crate::sink::{BatchSink, ConfirmError};
+use crate::tap::Side;
 
 impl Pipeline {
     fn batch_sink(
@@ -101,8 +102,14 @@ impl Pipeline {
     ///
     /// # Errors
     /// The filter is not valid.
-    pub fn open_tap(&mut self, filter: &str, queue_bytes: usize) -> Result<u64, TopicError> {
-        self.floor.taps.open(filter, queue_bytes, &self.floor.names)
+    pub fn open_tap(&mut self, filter: &str, side: Side, queue_bytes: usize) -> Result<u64, TopicError> {
+        self.floor.taps.open(filter, side, queue_bytes, &self.floor.names)
+    }
+
+    /// How many messages a tap dropped so far; nothing when there is no such tap.
+    #[must_use]
+    pub fn tap_dropped(&self, tap: u64) -> Option<u64> {
+        self.floor.taps.dropped(tap)
     }
 
     /// What a tap copied: nothing when there is no such tap, an inner nothing when it has nothing.

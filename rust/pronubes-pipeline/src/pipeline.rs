@@ -5,12 +5,13 @@
 //!    worked out there, once per chunk and not per message.
 //! 2. Output of sinks goes out before tokens are drained, so that what a write releases is acknowledged in the same call.
 
+use pronubes_core::matcher::RouteId;
 use pronubes_core::{Message, Meta, Router};
 
 use crate::floor::{Courier, Floor, SinkKind, Wiring, refuse, route};
 use crate::logs::Opener;
 use crate::notes::Notes;
-use crate::queue::Gate;
+use crate::queue::{Gate, Item};
 use crate::settle::{Fate, ring};
 use crate::sink::{MqttSink, Refusal};
 use crate::source::{Pressure, Source, SourceKind};
@@ -363,6 +364,11 @@ impl Inside<'_> {
     #[inline]
     pub(crate) fn route(&mut self, id: pronubes_core::SourceId, delivery: crate::node::Delivery, arrival: Arrival<'_>) {
         let Arrival { slot, topic, payload, meta, hold } = arrival;
+        if self.floor.taps.has_inputs {
+            let (topic, route) = (topic.as_bytes(), RouteId(u32::MAX));
+            let item = Item { topic, payload, route, source: slot, meta, is_replayed: false };
+            self.floor.taps.offer_input(&item);
+        }
         let courier = Courier::new(self.floor, self.wiring, slot, delivery, meta).held(hold);
         route(self.router, &Message { source: id, topic, payload, meta }, courier);
     }

@@ -3,6 +3,7 @@
 use pronubes_pipeline::batch::{Batch as CoreBatch, ColumnError};
 use pronubes_pipeline::column::{Column as CoreColumn, Dtype, Scalar};
 use pronubes_pipeline::queue::Item;
+use pronubes_pipeline::recording::{LineWriter, message_of};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
@@ -102,6 +103,11 @@ fn column_error(error: &ColumnError) -> PyErr {
 }
 
 impl Batch {
+    /// The messages.
+    pub fn inner(&self) -> &CoreBatch {
+        &self.0
+    }
+
     fn read(&self, py: Python<'_>, wanted: &Wanted) -> PyResult<Vec<CoreColumn>> {
         let wanted = dtypes(wanted)?;
         let columns = detach::for_rows(py, self.0.segment.len(), || self.0.columns(&wanted));
@@ -199,6 +205,17 @@ impl Batch {
                 PyTuple::new(py, values.collect::<PyResult<Vec<_>>>()?)
             };
             PyList::new(py, (0..self.0.segment.len()).map(row).collect::<PyResult<Vec<_>>>()?)
+        })
+    }
+
+    fn recording_lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        guard(|| {
+            let lines = detach::for_rows(py, self.0.segment.len(), || {
+                let (mut lines, mut writer, names) = (Vec::new(), LineWriter::default(), self.0.segment.names());
+                self.0.items().for_each(|item| writer.write(&message_of(&item, names), &mut lines));
+                lines
+            });
+            Ok(PyBytes::new(py, &lines))
         })
     }
 

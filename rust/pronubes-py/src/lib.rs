@@ -41,6 +41,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<batch::Column>()?;
     module.add_class::<quarantine::QuarantineBatch>()?;
     module.add_class::<log::LogReader>()?;
+    module.add_class::<recording::RecordingWriter>()?;
+    module.add_class::<recording::RecordingReader>()?;
     module.add_class::<work::Work>()?;
     module.add_class::<node::Pipeline>()?;
     module.add_function(wrap_pyfunction!(topics::topic_matches, module)?)?;

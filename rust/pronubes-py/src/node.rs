@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pronubes_pipeline::catalog::TextQuery;
 use pronubes_pipeline::lines::LineFormat;
 use pronubes_pipeline::sink::ConfirmError;
+use pronubes_pipeline::tap::Side;
 use pronubes_pipeline::{Pipeline as CorePipeline, view};
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
@@ -433,9 +434,14 @@ impl Pipeline {
         })
     }
 
-    #[pyo3(signature = (filter, *, queue_bytes))]
-    fn open_tap(&self, py: Python<'_>, filter: &str, queue_bytes: usize) -> PyResult<u64> {
-        guard(|| self.lock().pipeline.open_tap(filter, queue_bytes).map_err(|error| topic_error(py, &error)))
+    #[pyo3(signature = (filter, *, queue_bytes, is_input=false))]
+    fn open_tap(&self, py: Python<'_>, filter: &str, queue_bytes: usize, is_input: bool) -> PyResult<u64> {
+        let side = if is_input { Side::In } else { Side::Out };
+        guard(|| self.lock().pipeline.open_tap(filter, side, queue_bytes).map_err(|error| topic_error(py, &error)))
+    }
+
+    fn tap_dropped(&self, tap: u64) -> PyResult<u64> {
+        guard(|| self.lock().pipeline.tap_dropped(tap).ok_or_else(|| unknown("tap", tap)))
     }
 
     fn take_tap(&self, tap: u64) -> PyResult<Option<Batch>> {

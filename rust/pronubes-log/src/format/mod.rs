@@ -6,11 +6,13 @@
 mod builder;
 mod frame;
 mod header;
+mod pack;
 mod varint;
 
 pub use builder::{Append, Builder, Cut, NameTable, Target, TooLarge};
 pub use frame::{Frame, RecordView, Records, Targets};
 pub use header::{FrameHeader, SegmentHeader};
+pub(crate) use pack::Packer;
 
 /// The version of the format.
 pub const VERSION: u8 = 1;

@@ -25,7 +25,7 @@ pub(crate) use sync::Ticket;
 
 use crate::cursor::Cursors;
 use crate::event::LogEvent;
-use crate::format::{Codec, Cut, HEADER_BYTES};
+use crate::format::{Codec, Cut, HEADER_BYTES, Packer};
 use crate::fs::{File, Fs, Lock};
 use crate::mutants::{Mutant, is};
 use crate::stats::Stats;
@@ -151,7 +151,7 @@ pub(crate) struct Store {
     /// Counts files: names that are set aside, segments.
     names: u64,
     buffer: Vec<u8>,
-    compressor: Option<zstd::bulk::Compressor<'static>>,
+    packer: Packer,
     _lock: Lock,
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::meta::{self, Meta};
 use super::{Segment, Settings, State, Store};
 use crate::cursor::{Cursors, LEAP, NAMES};
-use crate::format::{HEADER_BYTES, SegmentHeader};
+use crate::format::{HEADER_BYTES, Packer, SegmentHeader};
 use crate::fs::{Access, Fs, Lock};
 use crate::scan::{Scanner, Step, patient, read_full};
 use crate::stats::Stats;
@@ -113,7 +113,7 @@ impl Store {
             stats: Stats::default(),
             names: 0,
             buffer: Vec::new(),
-            compressor: None,
+            packer: Packer::default(),
             _lock: lock,
         }
     }

@@ -6,17 +6,13 @@ use std::sync::Arc;
 
 use super::{Current, Overflow, Segment, State, Store, segment_name};
 use crate::event::LogEvent;
-use crate::format::{Codec, Cut, FrameHeader, HEADER_BYTES, SegmentHeader};
+use crate::format::{Codec, Cut, HEADER_BYTES, SegmentHeader};
 use crate::fs::File;
 use crate::mutants::{Mutant, is};
 use crate::scan::write_full;
 
 const FIRST_BACKOFF_NS: i64 = 100_000_000;
 const MAX_BACKOFF_NS: i64 = 5_000_000_000;
-/// How hard zstd tries: the least, as the frame must not wait for it.
-const LEVEL: i32 = 1;
-/// Frames smaller than this are not worth compressing.
-const COMPRESS_FROM: usize = 512;
 
 impl Store {
     /// Writes what waits, as far as the disk takes it.
@@ -46,31 +42,10 @@ impl Store {
             self.save_cursors(now_ns)?;
         }
         let mut buffer = std::mem::take(&mut self.buffer);
-        let is_packed = self.settings.codec == Codec::Zstd
-            && frame.bytes.len() >= COMPRESS_FROM
-            && self.compress(&frame.bytes, &mut buffer).is_some();
+        let is_packed = self.settings.codec == Codec::Zstd && self.packer.pack(&frame.bytes, &mut buffer).is_some();
         let written = self.put(if is_packed { &buffer } else { &frame.bytes }, frame, now_ns);
         self.buffer = buffer;
         written
-    }
-
-    /// Writes a frame anew with a compressed body; nothing when that fails or saves nothing.
-    fn compress(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Option<()> {
-        let (header, body) = frame.split_first_chunk::<HEADER_BYTES>()?;
-        let mut header = FrameHeader::decode(header)?;
-        if self.compressor.is_none() {
-            self.compressor = zstd::bulk::Compressor::new(LEVEL).ok();
-        }
-        out.clear();
-        out.resize(HEADER_BYTES + body.len(), 0);
-        // Room for as much as it is now: what does not fit saves nothing.
-        let packed = self.compressor.as_mut()?.compress_to_buffer(body, out.get_mut(HEADER_BYTES..)?).ok()?;
-        out.truncate(HEADER_BYTES + packed);
-        header.stored = u32::try_from(packed).ok()?;
-        header.codec = Codec::Zstd;
-        let (head, packed) = out.split_first_chunk_mut::<HEADER_BYTES>()?;
-        *head = header.encode(packed);
-        Some(())
     }
 
     fn put(&mut self, bytes: &[u8], frame: &Cut, now_ns: i64) -> io::Result<()> {
