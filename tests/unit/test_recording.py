@@ -19,7 +19,7 @@ def test_payloads_keep_their_text_whatever_it_is(tmp_path):
         b'{"topic":"c","payload_text":"no json"}\n{"topic":"d","payload_base64":"AP8="}',
     )
     assert list(read_recording(path)) == [
-        Recorded("a/b", b'{"v":1e400, "v":1.10}', 5),
+        Recorded("a/b", b'{"v":1e400, "v":1.10}', 5, source_ns=5),
         Recorded("c", b"no json", 0),
         Recorded("d", b"\x00\xff", 0),
     ]

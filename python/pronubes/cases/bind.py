@@ -151,7 +151,7 @@ def _steps(named: NamedCase, loaded: Loaded, start_ns: int) -> Iterator[Arrival 
                 source = given.source or recorded.source or source_for(loaded, recorded.topic)
                 if source not in loaded.configuration.sources:
                     source = source_for(loaded, recorded.topic)
-                yield Arrival(source, recorded.topic, recorded.payload, now_ns, recorded.qos, recorded.retain, recorded.time_ns or None)
+                yield Arrival(source, recorded.topic, recorded.payload, now_ns, recorded.qos, recorded.retain, recorded.source_ns)
         elif given.topic is not None:
             source_ns = given.source_time.at(start_ns) if given.source_time is not None else None
             source = given.source or source_for(loaded, given.topic)

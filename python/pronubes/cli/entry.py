@@ -29,6 +29,8 @@ COMMANDS: dict[str, str] = {
     "catalog": "List the names of a running node: newest value, unit, age, contract, owner, where they come from.",
     "quarantine": "Look at the messages that could not go on; replay or drop them.",
     "tap": "Watch messages as they leave the routes of a running node.",
+    "record": "Write live traffic to a file: of a running node, of sources, of a broker.",
+    "recording": "Show recordings, and turn them into lines of JSON and back.",
     "discover": "Draft a configuration from the traffic of a broker.",
     "bench": "Measure the router on this machine.",
     "demo": "Run a simulated bottling line with broker, router, SQL and a live page.",

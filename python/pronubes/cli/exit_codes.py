@@ -14,7 +14,7 @@ class ExitCode(IntEnum):
     """The command did what was asked."""
     FAILED = 1
     """The command did its work and the answer is no: a test failed, `explain` ended in the quarantine, `check --strict` found warnings,
-    `status` or `doctor` found something wrong."""
+    `status` or `doctor` found something wrong, messages were lost on the way into a recording, a recording is cut or damaged."""
     USAGE = 2
     """The command line is wrong. Nothing was done."""
     CONFIGURATION = 3
@@ -24,4 +24,4 @@ class ExitCode(IntEnum):
     DEFECT = 70
     """A defect in pronubes. The traceback was printed: please report it."""
     INTERRUPTED = 130
-    """Ended by Ctrl-C before it was done. (`run`, `top`, `tap` and `demo` end with 0 then: it is how they are meant to end.)"""
+    """Ended by Ctrl-C before it was done. (`run`, `top`, `tap`, `record` and `demo` end with 0 then: it is how they are meant to end.)"""

@@ -16,7 +16,7 @@ from pronubes.cli.exit_codes import ExitCode
 __all__ = ["snapshot", "watch"]
 
 _EVERY_S = 0.5
-_SUFFIXES = frozenset({".yaml", ".yml", ".py", ".csv", ".xlsx", ".ndjson", ".gz", ".zst", ".lock", ".db", ".json"})
+_SUFFIXES = frozenset({".yaml", ".yml", ".py", ".csv", ".xlsx", ".ndjson", ".gz", ".zst", ".lock", ".db", ".json", ".pnrec"})
 _MOST_FILES = 5_000
 
 

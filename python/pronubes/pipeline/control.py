@@ -1,6 +1,7 @@
 """The control socket: how commands look into a running node and replay its quarantine. A file, no port; readable only by this user.
 
-One JSON request a line, one JSON answer a line; a `tap` answers with lines until the client leaves, a `replay` with a line of progress now and then.
+One JSON request a line, one JSON answer a line; a `tap` or `record` answers with lines until the client leaves, a `replay` with a line of
+progress now and then.
 Only `replay` and `drop` change anything: for the node's own user alone, with an entry in the quarantine's audit.
 """
 
@@ -12,7 +13,7 @@ import os
 import socket
 import struct
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
@@ -32,7 +33,10 @@ __all__ = ["ControlClient", "ControlServer", "socket_path"]
 
 TAP_BYTES = 4 * 1024 * 1024
 """How much a tap may lag behind before it loses the newest; it never holds a route up."""
+RECORD_BYTES = 32 * 1024 * 1024
+"""The same for a recording."""
 REQUEST_BYTES = 64 * 1024
+CHUNK_BYTES = 1024 * 1024
 LINE_BYTES = 16 * 1024 * 1024
 """The longest answer: the status of a node with very many routes."""
 
@@ -88,9 +92,12 @@ class ControlServer:
         elif operation in {"replay", "drop"}:
             await self._change_quarantine(request, writer)
         elif operation == "tap":
-            await self._tap(str(request.get("filter", "#")), writer)
+            await self._tap(request, writer, queue_bytes=TAP_BYTES)
+        elif operation == "record":
+            await self._tap(request, writer, queue_bytes=RECORD_BYTES)
         else:
-            await _send(writer, {"error": f"There is no operation `{operation}`; there are `status`, `catalog`, `tap`, `replay` and `drop`."})
+            known = "`status`, `catalog`, `tap`, `record`, `replay` and `drop`"
+            await _send(writer, {"error": f"There is no operation `{operation}`; there are {known}."})
 
     def _catalog(self, request: dict[str, Any]) -> dict[str, Any]:  # Any: JSON documents
         try:
@@ -119,22 +126,27 @@ class ControlServer:
         except (PronubesError, QuarantineDamaged, ValueError) as error:
             await _send(writer, {"error": str(error)})
 
-    async def _tap(self, topic_filter: str, writer: asyncio.StreamWriter) -> None:
-        engine = self._node.engine
+    async def _tap(self, request: dict[str, Any], writer: asyncio.StreamWriter, *, queue_bytes: int) -> None:  # Any: the client's request
+        """Answer with a line per message; a recording also with `{"lost": N}` when it has lagged too far behind."""
+        engine, is_recorded = self._node.engine, request["op"] == "record"
         try:
-            tap = engine.open_tap(topic_filter, queue_bytes=TAP_BYTES)
+            tap = engine.open_tap(str(request.get("filter", "#")), queue_bytes=queue_bytes, is_input=request.get("side") == "in")
         except ValueError as error:
             await _send(writer, {"error": str(error)})
             return
         ready = self._node.dispatcher.is_tap_ready.setdefault(tap, asyncio.Event())
+        lost = 0
         try:
             while True:
                 ready.clear()
                 batch = engine.take_tap(tap)
                 if batch is not None:
-                    writer.write(batch.ndjson())
+                    writer.write(batch.recording_lines() if is_recorded else batch.ndjson())
                     await writer.drain()
                     continue
+                if is_recorded and engine.tap_dropped(tap) != lost:
+                    lost = engine.tap_dropped(tap)
+                    await _send(writer, {"lost": lost})
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(1.0):
                         await ready.wait()
@@ -254,6 +266,20 @@ class ControlClient:
         with contextlib.suppress(EOFError):
             while True:
                 yield await self._line()
+
+    async def record(self, topic_filter: str, *, side: Literal["in", "out"]) -> AsyncIterator[bytes]:
+        """Yield whole lines, many at a time, until the node leaves: a message each, as recordings have it, or `{"lost": N}`, so many so far.
+
+        Args:
+            topic_filter: An MQTT filter.
+            side: What sources hand in, or what leaves the routes.
+        """
+        await self._ask({"op": "record", "filter": topic_filter, "side": side})
+        rest = b""
+        while chunk := await self._reader.read(CHUNK_BYTES):
+            lines, newline, rest = (rest + chunk).rpartition(b"\n")
+            if newline:
+                yield lines + newline
 
     async def close(self) -> None:
         """Leave."""
