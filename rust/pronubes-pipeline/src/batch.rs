@@ -23,11 +23,16 @@ pub struct Captures {
 }
 
 impl Captures {
+    /// The captures of a row.
+    pub(crate) fn of(&self, row: usize) -> &[Span] {
+        let start = row.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        let end = self.ends.get(row).map_or(start, |end| *end as usize);
+        self.spans.get(start..end).unwrap_or_default()
+    }
+
     /// The n-th capture of a row.
     fn get(&self, row: usize, capture: usize) -> Option<Span> {
-        let start = row.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
-        let end = *self.ends.get(row)? as usize;
-        self.spans.get(start..end)?.get(capture).copied()
+        self.of(row).get(capture).copied()
     }
 }
 

@@ -24,6 +24,7 @@ pub mod names;
 pub mod node;
 pub mod notes;
 mod outflow;
+mod pack;
 mod pipeline;
 pub mod points;
 pub mod quarantine;

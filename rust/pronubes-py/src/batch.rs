@@ -154,6 +154,15 @@ impl Batch {
         self.0.segment.len()
     }
 
+    fn pack<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        guard(|| Ok(PyBytes::new(py, &detach::for_rows(py, self.0.segment.len(), || self.0.pack()))))
+    }
+
+    #[staticmethod]
+    fn unpack(packed: &[u8]) -> PyResult<Self> {
+        guard(|| CoreBatch::unpack(packed).map(Self).ok_or_else(|| unfit("These bytes are no packed batch.")))
+    }
+
     fn topics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let segment = &self.0.segment;
         guard(|| PyList::new(py, segment.records().iter().map(|record| PyString::new(py, segment.topic(record)))))

@@ -13,7 +13,7 @@ use pyo3::types::{PyBytes, PyString};
 use crate::error::unfit;
 
 /// Reasons that a hook's runner may give.
-const KNOWN: [Reason; 8] = [
+const KNOWN: [Reason; 10] = [
     Reason::HookFailed,
     Reason::HookTimeout,
     Reason::HookOutput,
@@ -22,6 +22,8 @@ const KNOWN: [Reason; 8] = [
     Reason::HookMemory,
     Reason::NotFinite,
     Reason::InvalidUtf8,
+    Reason::InvalidJson,
+    Reason::NotAnObject,
 ];
 
 /// A reason that a hook's runner may give.
