@@ -10,17 +10,20 @@ carries it out in Rust when the hook returns. Columns are read with one scan in 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from pronubes.columns import as_arrow, field_of, is_arrow, members, valid
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from pronubes import _core
 
-__all__ = ["Batch", "Dtype"]
+__all__ = ["Batch", "Dtype", "unpacked"]
 
 Dtype = Literal["f64", "i64", "bool", "text", "json", "binary"]
 
@@ -100,12 +103,12 @@ class Batch:
             return texts
         array: NDArray[Any] = np.frombuffer(column.data, dtype=_NUMPY[column.dtype])
         if column.dtype == "f64" and column.nulls:
-            array = np.where(_valid(column), array, np.nan)
+            array = np.where(valid(column), array, np.nan)
         return array
 
     def is_valid(self, name: str, dtype: Dtype | None = None) -> NDArray[np.bool_]:
         """Tell for each message whether the column has a value there."""
-        return _valid(self._core.column(name, self._dtype(name, dtype)))
+        return valid(self._core.column(name, self._dtype(name, dtype)))
 
     def arrow(self, name: str, dtype: Dtype | None = None) -> Any:  # Any: nanoarrow.Array; the extra `arrow` has it
         """Read a column as an Arrow array (nulls are Arrow nulls), without a copy. pyarrow and polars read it as well.
@@ -116,7 +119,7 @@ class Batch:
         import nanoarrow
 
         column = self._core.column(name, self._dtype(name, dtype))
-        return nanoarrow.Array(_arrow(column))
+        return nanoarrow.Array(as_arrow(column))
 
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
         """Export topic, payload, value, text, quality, source_ns and received_ns as one Arrow struct array (the Arrow PyCapsule interface)."""
@@ -124,7 +127,7 @@ class Batch:
 
         names = ("topic", "payload", "value", "text", "quality", "source_ns", "received_ns")
         columns = self._core.columns([(name, self._dtype(name, None)) for name in names])
-        arrays = [_arrow(column) for column in columns]
+        arrays = [as_arrow(column) for column in columns]
         schema = nanoarrow.struct({name: nanoarrow.Schema(array.schema) for name, array in zip(names, arrays, strict=True)})
         struct = nanoarrow.c_array_from_buffers(schema, len(self), [None], children=arrays)
         capsules: tuple[object, object] = struct.__arrow_c_array__(requested_schema)
@@ -136,8 +139,10 @@ class Batch:
         """Replace or add top-level fields of the payloads.
 
         Args:
-            columns: One column per field, as long as the batch: a numpy array of floats, integers or booleans, or a sequence of text. A masked array
-                writes null where it is masked, a text None as well. NaN and infinity are no JSON: such messages go to quarantine as `not_finite`.
+            columns: One column per field, as long as the batch: a numpy array of floats, integers or booleans, a sequence of text, or an array of
+                Arrow (pyarrow, polars, nanoarrow). A masked array writes null where it is masked, so do None and nulls of Arrow. NaN and
+                infinity are no JSON: such messages go to quarantine as `not_finite`, and elements of a text column that are no text as
+                `hook_output`.
         """
         return self._changed(_fields={**self._fields, **columns})
 
@@ -153,6 +158,21 @@ class Batch:
         """Let only messages with a true mask go on; the others end here and are counted as filtered. The batch keeps its length."""
         keep = mask if self._keep is None else self._keep & mask
         return self._changed(_keep=keep)
+
+    def with_result(self, result: Any) -> Batch | None:  # Any: what a hook returned
+        """Return the batch that a hook on columns means by what it returned: a batch made from this one, a mapping of fields, or columns of Arrow.
+
+        In columns of Arrow and mappings `topic` and `payload` are those of the messages, all others are fields.
+        """
+        if isinstance(result, Batch):
+            return result if result._core is self._core else None  # noqa: SLF001 - of its own class
+        columns = dict(members(result)) if is_arrow(result) else dict(result) if isinstance(result, Mapping) else None
+        if columns is None:
+            return None
+        topics, payloads = (_listed(columns.pop(name, None)) for name in ("topic", "payload"))
+        changed = self.with_fields(**columns)
+        changed = changed if topics is None else changed.with_topics(topics)
+        return changed if payloads is None else changed.with_payloads(payloads)
 
     def _changed(self, **changes: object) -> Batch:
         changed = Batch(self._core, self._declared)
@@ -170,7 +190,7 @@ class Batch:
 
         changes: dict[str, Any] = {"payloads": self._payloads, "topics": self._topics}
         if self._fields:
-            changes["fields"] = [_field(name, column) for name, column in self._fields.items()]
+            changes["fields"] = [field_of(name, column) for name, column in self._fields.items()]
         if self._keep is not None:
             changes["keep"] = np.ascontiguousarray(self._keep, dtype=np.uint8)
         return changes
@@ -185,44 +205,14 @@ class Batch:
         return "binary" if name == "payload" else _NAMED.get(name, "f64")
 
 
-def _valid(column: _core.Column) -> NDArray[np.bool_]:
-    import numpy as np
+def unpacked(packed: bytes) -> _core.Batch:
+    """Read a batch that another process has packed."""
+    from pronubes._core import Batch as CoreBatch
 
-    if column.validity is None:
-        return np.ones(len(column), dtype=np.bool_)
-    bits = np.unpackbits(np.frombuffer(column.validity, dtype=np.uint8), bitorder="little")
-    return bits[: len(column)].astype(np.bool_)
+    return CoreBatch.unpack(packed)
 
 
-def _arrow(column: _core.Column) -> Any:  # Any: a nanoarrow.CArray
-    import nanoarrow
-    import numpy as np
-
-    types = {"f64": nanoarrow.float64, "i64": nanoarrow.int64, "bool": nanoarrow.bool_, "binary": nanoarrow.binary}
-    data: Any = column.data
-    if column.dtype == "bool":
-        data = np.packbits(np.frombuffer(column.data, dtype=np.uint8), bitorder="little").tobytes()
-    buffers = [column.validity, data] if column.offsets is None else [column.validity, column.offsets, data]
-    return nanoarrow.c_array_from_buffers(types.get(column.dtype, nanoarrow.string)(), len(column), buffers, null_count=column.nulls)
-
-
-def _field(name: str, column: Any) -> tuple[str, Dtype, Any, Any]:  # Any: what users hand in, checked here
-    import numpy as np
-
-    present = None
-    if isinstance(column, np.ma.MaskedArray):
-        present = np.ascontiguousarray(~np.ma.getmaskarray(column), dtype=np.uint8)
-        column = column.filled(0)
-    array = np.asarray(column)
-    if array.ndim != 1:
-        raise TypeError(f"The column `{name}` has {array.ndim} dimensions; a column has one, with an element per message.")
-    if array.dtype.kind == "b":
-        return name, "bool", np.ascontiguousarray(array, dtype=np.uint8), present
-    if array.dtype.kind in "iu":
-        return name, "i64", np.ascontiguousarray(array, dtype="<i8"), present
-    if array.dtype.kind == "f":
-        return name, "f64", np.ascontiguousarray(array, dtype="<f8"), present
-    texts = list(column)
-    if not all(text is None or isinstance(text, str) for text in texts):
-        raise TypeError(f"The column `{name}` holds neither numbers, truth values nor text.")
-    return name, "text", texts, present
+def _listed(column: Any) -> list[Any] | None:  # Any: a column of any kind
+    if column is None:
+        return None
+    return column.to_pylist() if is_arrow(column) and hasattr(column, "to_pylist") else list(column)

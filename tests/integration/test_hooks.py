@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hooked import COUNT, read, run, values
 from servers import until
 
 if TYPE_CHECKING:
     from servers import NodeProcess
-
-COUNT = 300
 
 HOOKS = """
 import sys, time
@@ -60,59 +59,20 @@ def hanging(batch: pronubes.Batch) -> pronubes.Batch:
 """
 
 
-async def run(node: NodeProcess, hook: str | dict[str, str]) -> dict[str, list[dict[str, Any]]]:
-    """Send `COUNT` messages through a route with the hook and one without; return what came out of each, and the quarantine."""
-    (node.folder / "hooks_under_test.py").write_text(HOOKS)
-    lines = (json.dumps({"topic": f"t/{number % 3}", "payload": {"value": number}}) for number in range(COUNT))
-    (node.folder / "in.ndjson").write_text("\n".join(lines) + "\n")
-    node.configure(
-        {
-            "sources": {"file": {"type": "ndjson", "path": "in.ndjson", "follow": True}},
-            "sinks": {name: {"type": "ndjson", "path": f"{name}.ndjson"} for name in ("hooked", "plain")},
-            "routes": {
-                "hooked": {"filter": "t/{x}", "steps": [{"python": hook}], "topic": "hooked/{x}", "to": "hooked"},
-                "plain": {"filter": "t/{x}", "topic": "plain/{x}", "to": "plain"},
-            },
-        }
-    )
-    await node.start()
-
-    async def is_done() -> bool:
-        status = await node.status()
-        assert status["balanced"], status
-        routes = {route["name"]: route for route in status["routes"]}
-        return routes["hooked"]["matched"] == COUNT and not routes["hooked"]["in_hooks"] and not status["totals"]["buffered"]
-
-    await until(is_done, "everything is accounted for")
-    node.signal(15)
-    assert await node.end() == 0
-    found = {name: read(node, f"{name}.ndjson") for name in ("hooked", "plain")}
-    return {**found, "quarantine": node.quarantine()}
-
-
-def read(node: NodeProcess, name: str) -> list[dict[str, Any]]:
-    path = node.folder / name
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def values(lines: list[dict[str, Any]]) -> list[int]:
-    return [line["payload"]["value"] for line in lines]
-
-
 async def test_a_batch_hook_adds_a_column_and_keeps_the_order(node: NodeProcess) -> None:
-    found = await run(node, "hooks_under_test:doubled")
+    found = await run(node, HOOKS, "hooks_under_test:doubled")
     assert [line["payload"] for line in found["hooked"]] == [{"value": number, "twice": number * 2.0} for number in range(COUNT)]
     assert [line["topic"] for line in found["hooked"]] == [f"hooked/{number % 3}" for number in range(COUNT)]
 
 
 async def test_a_mask_filters_rows(node: NodeProcess) -> None:
-    found = await run(node, "hooks_under_test:odd_only")
+    found = await run(node, HOOKS, "hooks_under_test:odd_only")
     assert values(found["hooked"]) == list(range(1, COUNT, 2))
     assert found["quarantine"] == []
 
 
 async def test_a_message_hook_loses_only_the_messages_it_raises_on(node: NodeProcess) -> None:
-    found = await run(node, "hooks_under_test:each")
+    found = await run(node, HOOKS, "hooks_under_test:each")
     assert values(found["hooked"]) == [number for number in range(COUNT) if number % 100 != 7]
     assert {line["payload"]["seen"] for line in found["hooked"]} == {"t/0", "t/1", "t/2"}
     assert [(record["reason"], json.loads(record["payload"])["value"]) for record in found["quarantine"]] == [
@@ -133,7 +93,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 async def test_a_bad_hook_quarantines_its_messages_and_disturbs_nobody(node: NodeProcess, name: str) -> None:
     reason, detail = BAD[name]
-    found = await run(node, f"hooks_under_test:{name}")
+    found = await run(node, HOOKS, f"hooks_under_test:{name}")
     assert found["hooked"] == []
     assert [json.loads(record["payload"]) for record in found["quarantine"]] == [{"value": number} for number in range(COUNT)]
     assert {(record["reason"], record["route"]) for record in found["quarantine"]} == {(reason, "hooked")}
@@ -142,7 +102,7 @@ async def test_a_bad_hook_quarantines_its_messages_and_disturbs_nobody(node: Nod
 
 
 async def test_a_hook_that_hangs_is_left_behind(node: NodeProcess) -> None:
-    found = await run(node, {"call": "hooks_under_test:hanging", "timeout": "200ms"})
+    found = await run(node, HOOKS, {"call": "hooks_under_test:hanging", "timeout": "200ms"})
     assert {record["reason"] for record in found["quarantine"]} == {"hook_timeout"}
     assert len(found["quarantine"]) == COUNT
     assert values(found["plain"]) == list(range(COUNT))

@@ -1,20 +1,23 @@
-"""Hooks in cases: the user's functions, run as a node runs them, with their time budget, but one batch after the other."""
+"""Hooks in cases: the user's functions, run as a node runs them, with their time budget, but one batch after the other.
+
+Those that a node runs in processes of their own run in this one as well.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pronubes.hooks.base import HookOutputError, HookResult
-from pronubes.hooks.registry import load
-from pronubes.hooks.worker import HookFailure, Post
+from pronubes.hooks.loading import load
+from pronubes.hooks.worker import HookFailure, Post, attempt
 
 if TYPE_CHECKING:
     from pronubes import _core
     from pronubes.config.compile import Compiled
-    from pronubes.hooks import Hook
+    from pronubes.hooks.base import HookResult, Runnable
 
 __all__ = ["CaseHooks"]
 
@@ -34,10 +37,10 @@ class CaseHooks:
         self._engine = engine
         base_dir = compiled.loaded.base_dir
         types = compiled.column_types
-        self._hooks: list[tuple[Hook, float]] = []
+        self._hooks: list[tuple[Runnable, float]] = []
         for settings, column_types in zip(compiled.hooks, types, strict=True):
             _prefer(base_dir, settings.call.partition(":")[0])
-            self._hooks.append((load(settings.call, base_dir=base_dir, column_types=column_types), settings.timeout_s))
+            self._hooks.append((load(replace(settings, is_process=False), base_dir=base_dir, column_types=column_types), settings.timeout_s))
 
     def run(self, *, now_ns: int) -> bool:
         """Run every batch that waits; tell whether there was one."""
@@ -54,24 +57,15 @@ def _nobody(_: object) -> None:
     """Take what a node's event loop would be told."""
 
 
-def _within(hook: Hook, batch: _core.Batch, timeout_s: float) -> HookResult | HookFailure:
+def _within(hook: Runnable, batch: _core.Batch, timeout_s: float) -> HookResult | HookFailure:
     """Run a hook on a thread of its own, as a node does, and wait no longer than its budget."""
     results: list[HookResult | HookFailure] = []
-    thread = threading.Thread(target=lambda: results.append(_attempt(hook, batch)), name=f"hook {hook.name}", daemon=True)
+    thread = threading.Thread(target=lambda: results.append(attempt(hook, batch)), name=f"hook {hook.name}", daemon=True)
     thread.start()
     thread.join(timeout_s)
     if results:
         return results[0]
     return HookFailure("hook_timeout", f"`{hook.name}` did not return within {timeout_s:g} s", len(batch))
-
-
-def _attempt(hook: Hook, batch: _core.Batch) -> HookResult | HookFailure:
-    try:
-        return hook.run(batch)
-    except HookOutputError as error:
-        return HookFailure("hook_output", str(error), len(batch))
-    except BaseException as error:  # noqa: BLE001 - user code may raise anything, also SystemExit; it is what became of the message
-        return HookFailure("hook_failed", f"{type(error).__name__}: {error}", len(batch))
 
 
 def _prefer(base_dir: Path, module: str) -> None:

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pronubes.connectors.options import StrictModel
-from pronubes.connectors.values import Duration
-from pronubes.hooks.settings import BreakerSettings, HookSettings
+from pronubes.connectors.values import ByteSize, Duration
+from pronubes.hooks.settings import BreakerSettings, HookSettings, StateSettings
 
-__all__ = ["HookBreaker", "HookName", "Python"]
+__all__ = ["HookBreaker", "HookName", "HookState", "Python"]
 
 HookName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$")]
 
@@ -30,6 +30,15 @@ class HookBreaker(StrictModel):
     """What becomes of messages meanwhile: they go to the quarantine (`hook_open`), go on as they are, or end there, counted as filtered."""
 
 
+class HookState(StrictModel):
+    """What a Python function may remember between batches: a mapping for each key, which it gets as its parameter `state` or `states`."""
+
+    by: list[str] = []
+    """The captures that make the key; without any it is the topic."""
+    max_keys: int = Field(default=100_000, ge=1, le=10_000_000)
+    """How many keys are remembered. Beyond that the one that was not used for the longest time is forgotten, counted."""
+
+
 class Python(StrictModel):
     """Hand messages to a Python function, in batches, and go on with what it gives back. `python: module:function` is enough."""
 
@@ -39,6 +48,13 @@ class Python(StrictModel):
     """How long one batch may take; what is late goes to the quarantine (`hook_timeout`)."""
     breaker: HookBreaker = Field(default_factory=HookBreaker)
     """When the function is left alone for a while because too much fails in it."""
+
+    process: bool = False
+    """Whether the function runs in a process of its own, which can be ended when it hangs, and whose death harms nobody."""
+    memory: ByteSize = Field(default=512 * 2**20, ge=2**24)
+    """How much memory that process may take beyond what it has once the module is imported (Linux)."""
+    state: HookState = Field(default_factory=HookState)
+    """What the function may remember between batches."""
 
     def settings(self) -> HookSettings:
         """Return the same as plain values, for those who run hooks."""
@@ -54,4 +70,7 @@ class Python(StrictModel):
                 longest_pause_s=max(300.0, breaker.pause),
                 when_open=breaker.messages,
             ),
+            is_process=self.process,
+            memory=self.memory,
+            state=StateSettings(tuple(self.state.by), self.state.max_keys),
         )

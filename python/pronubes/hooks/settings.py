@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["BreakerSettings", "HookSettings", "WhenOpen"]
+__all__ = ["BreakerSettings", "HookSettings", "StateSettings", "WhenOpen"]
 
 WhenOpen = Literal["quarantine", "pass", "drop"]
 
@@ -34,6 +34,19 @@ class BreakerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StateSettings:
+    """What a hook may remember.
+
+    Attributes:
+        by: The captures that make the key; without any it is the topic.
+        max_keys: How many keys are remembered.
+    """
+
+    by: tuple[str, ...] = ()
+    max_keys: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
 class HookSettings:
     """One hook of a configuration. Steps that say the same share one.
 
@@ -41,8 +54,14 @@ class HookSettings:
         call: `module:function`.
         timeout_s: How long one batch may take.
         breaker: When it is left alone.
+        is_process: Whether it runs in a process of its own.
+        memory: How many bytes such a process may take beyond what it has once the module is imported.
+        state: What it may remember.
     """
 
     call: str
     timeout_s: float = 5.0
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    is_process: bool = False
+    memory: int = 512 * 2**20
+    state: StateSettings = field(default_factory=StateSettings)

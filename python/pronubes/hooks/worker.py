@@ -4,7 +4,8 @@ A hook has a thread of its own, so that one that blocks holds up nobody else. Th
 back by itself; the event loop wakes it when a batch waits and is told when one is back: two wake-ups per batch and no object in between.
 
 A thread cannot be ended from outside: a hook that does not come back within its budget loses its batch to quarantine, and its thread is left
-behind and replaced. While `STUCK_LIMIT` threads that were left behind have not come back, the hook is not called.
+behind and replaced. While `STUCK_LIMIT` threads that were left behind have not come back, the hook is not called. (A hook in a process of its own
+ends that process in time, so its thread is never left behind: `process.py`.)
 
 Rules of this file:
 
@@ -21,7 +22,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from pronubes.hooks.base import Hook, HookOutputError, HookReason, HookResult
+from pronubes.hooks.base import HookLost, HookOutputError, HookReason, HookResult, Runnable
 from pronubes.hooks.breaker import HookBreaker
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pronubes import _core
     from pronubes.hooks.settings import HookSettings
 
-__all__ = ["STUCK_LIMIT", "HookFailure", "HookWorker", "Post", "Report"]
+__all__ = ["STUCK_LIMIT", "HookFailure", "HookWorker", "Post", "Report", "attempt"]
 
 STUCK_LIMIT = 3
 """How many threads of a hook may hang at a time."""
@@ -118,7 +119,7 @@ class HookWorker:
         monotonic_s: Seconds of a clock that never goes back.
     """
 
-    def __init__(self, hook: Hook, post: Post, settings: HookSettings, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, hook: Runnable, post: Post, settings: HookSettings, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._hook = hook
         self._post = post
         self._settings = settings
@@ -143,9 +144,9 @@ class HookWorker:
         if self._thread is None:
             self._thread = _Thread(self._hook, self._post, self._loop)
         self._thread.wake()
-        if self._timer is None:
+        if self._timer is None and self._hook.timeout_s is not None:
             # One timer for many batches: it looks when the batch that is under way then was begun.
-            self._timer = self._loop.call_later(self._settings.timeout_s, self._watch)
+            self._timer = self._loop.call_later(self._hook.timeout_s, self._watch)
 
     def record(self, report: Report) -> bool:
         """Count a batch that is back; whether the breaker has opened or closed."""
@@ -162,13 +163,14 @@ class HookWorker:
 
     def _watch(self) -> None:
         self._timer = None
-        if self._thread is None:
+        timeout_s = self._hook.timeout_s
+        if self._thread is None or timeout_s is None:
             return
-        batch, left_s = self._thread.give_up(self._settings.timeout_s)
+        batch, left_s = self._thread.give_up(timeout_s)
         if batch is not None:
             self._left_behind.append(self._thread)
             self._thread = None
-            failure = HookFailure("hook_timeout", f"`{self._hook.name}` did not return within {self._settings.timeout_s:g} s", len(batch))
+            failure = HookFailure("hook_timeout", f"`{self._hook.name}` did not return within {timeout_s:g} s", len(batch))
             self._post.back(self._post.settle(batch, failure))
         elif left_s is not None:
             self._timer = self._loop.call_later(left_s, self._watch)
@@ -193,7 +195,7 @@ class HookWorker:
 class _Thread:
     """A daemon thread that runs one batch per wake-up; cheaper than an executor, and it does not hold up the exit."""
 
-    def __init__(self, hook: Hook, post: Post, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, hook: Runnable, post: Post, loop: asyncio.AbstractEventLoop) -> None:
         self._hook = hook
         self._post = post
         self._loop = loop
@@ -251,7 +253,7 @@ class _Thread:
             if batch is None:
                 return True
             self._under_way = (batch, time.monotonic())
-        outcome = _attempt(self._hook, batch)
+        outcome = attempt(self._hook, batch)
         if self._claim():
             self._tell(self._post.back, self._post.settle(batch, outcome))
         return not self._is_over
@@ -268,12 +270,17 @@ class _Thread:
             self._is_over = True
 
 
-def _attempt(hook: Hook, batch: _core.Batch) -> HookResult | HookFailure:
+def attempt(hook: Runnable, batch: _core.Batch) -> HookResult | HookFailure:
+    """Run a hook on a batch; whatever goes wrong is a reason."""
     reason: HookReason = "hook_failed"
     try:
         return hook.run(batch)
+    except HookLost as error:
+        reason, detail = error.reason, str(error)
     except HookOutputError as error:
         reason, detail = "hook_output", str(error)
+    except MemoryError as error:
+        reason, detail = "hook_memory", f"MemoryError: {error}"
     except BaseException as error:  # noqa: BLE001 - user code may raise anything, also SystemExit; that must not end the node
         detail = f"{type(error).__name__}: {error}"
     return HookFailure(reason, detail, len(batch))

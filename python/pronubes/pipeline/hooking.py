@@ -13,7 +13,7 @@ from pronubes.telemetry import emit, events
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pronubes.hooks import Hook
+    from pronubes.hooks.base import Runnable
     from pronubes.hooks.settings import HookSettings
     from pronubes.pipeline.dispatch import Dispatcher
 
@@ -63,7 +63,7 @@ class HookRunner:
     """
 
     def __init__(
-        self, number: int, hook: Hook, settings: HookSettings, *, dispatcher: Dispatcher, clock: Callable[[], int], counts: HookCounts
+        self, number: int, hook: Runnable, settings: HookSettings, *, dispatcher: Dispatcher, clock: Callable[[], int], counts: HookCounts
     ) -> None:
         self._hook = hook
         self._settings = settings
@@ -85,6 +85,7 @@ class HookRunner:
             await self._end
         finally:
             self._worker.stop()
+            await asyncio.to_thread(self._hook.close)
 
     @property
     def has_ended(self) -> bool:
@@ -104,6 +105,7 @@ class HookRunner:
             "breaker": breaker.state,
             "opened": counts.opened,
             "stuck": self._worker.stuck,
+            **self._hook.status(),
         }
         if breaker.state != "closed":
             now_s = time.monotonic()

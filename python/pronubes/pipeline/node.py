@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pronubes.connectors.mqtt_options import MqttOptions
-    from pronubes.hooks import Hook
+    from pronubes.hooks.base import Runnable
     from pronubes.pipeline.plan import NodePlan
     from pronubes.tags.naming import Naming
 
@@ -165,6 +165,8 @@ class Node:
         try:
             engine = Pipeline(plan.spec, plan.node, now_ns=self.clock())
         except SpecFailure as failure:
+            for hook in hooks:
+                hook.close()
             raise plan.refused(failure) from failure
         self.state.restore(engine)
         self._dispatcher = Dispatcher(engine, self.clock, self._settle)
@@ -224,7 +226,7 @@ class Node:
             naming=naming,
         )
 
-    def start_hooks(self, hooks: list[Hook]) -> None:
+    def start_hooks(self, hooks: list[Runnable]) -> None:
         """Start a runner per hook of the plan. The engine numbers hooks on from plan to plan, so that batches of two plans never mix."""
         self.hooks = {number: runner for number, runner in self.hooks.items() if not runner.has_ended}
         for (number, name), hook, settings in zip(self.engine.hooks(), hooks, self.plan.hooks, strict=True):

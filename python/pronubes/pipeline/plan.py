@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pronubes.config.operations import Metrics
     from pronubes.config.quarantine import RollbackOn
     from pronubes.errors import ConfigurationError
-    from pronubes.hooks import Hook
+    from pronubes.hooks.base import Runnable
     from pronubes.hooks.settings import HookSettings
 
 __all__ = ["NodePlan", "compile_plan", "load_plan"]
@@ -77,16 +77,17 @@ class NodePlan:
     path: str = ""
     compiled: Compiled | None = field(default=None, repr=False, compare=False)
 
-    def load_hooks(self) -> list[Hook]:
-        """Import the hooks, in the order of their numbers.
+    def load_hooks(self) -> list[Runnable]:
+        """Load the hooks, in the order of their numbers, all or none; what was imported and has changed is imported anew. May take seconds.
 
         Raises:
             HookUnavailable: One cannot be loaded.
         """
-        from pronubes.hooks.registry import load
+        if not self.hooks:
+            return []
+        from pronubes.hooks.loading import load_all
 
-        types = self.column_types or ({},) * len(self.hooks)
-        return [load(settings.call, base_dir=self.base_dir, column_types=of_hook) for settings, of_hook in zip(self.hooks, types, strict=True)]
+        return load_all(self.hooks, base_dir=self.base_dir, column_types=self.column_types or ({},) * len(self.hooks))
 
     def refused(self, failure: SpecFailure) -> ConfigurationError:
         """Turn what the engine found wrong with `spec` into findings with lines."""

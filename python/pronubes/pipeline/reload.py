@@ -6,6 +6,7 @@ only tasks are ended and started. Between the two the event loop is not given aw
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
 from typing import TYPE_CHECKING
@@ -35,11 +36,13 @@ async def reload(node: Node, plan: NodePlan) -> None:
         HookUnavailable: A hook cannot be loaded. Nothing has changed.
         ConfigurationError: The engine finds the plan wrong. Nothing has changed.
     """
-    hooks = plan.load_hooks()
+    hooks = await asyncio.to_thread(plan.load_hooks) if plan.hooks else []
     began_s = time.perf_counter()
     try:
         work = node.engine.swap(plan.spec, plan.node, now_ns=node.clock())
     except SpecFailure as failure:
+        for hook in hooks:
+            hook.close()
         raise plan.refused(failure) from failure
     old, node.plan = node.plan, plan
     node.canary.every_s = plan.canary_every_s

@@ -4,7 +4,19 @@ from pronubes.testing.batches import ListBatch
 from pronubes.testing.broker import StubBroker
 from pronubes.testing.conformance import SinkConformance, SourceConformance
 from pronubes.testing.faults import FaultProxy
-from pronubes.testing.hooks import HookRun, batch, run_hook
+from pronubes.testing.hooks import HookRun, StateStore, batch, run_hook
 from pronubes.testing.oracle import Oracle, Verdict
 
-__all__ = ["FaultProxy", "HookRun", "ListBatch", "Oracle", "SinkConformance", "SourceConformance", "StubBroker", "Verdict", "batch", "run_hook"]
+__all__ = [
+    "FaultProxy",
+    "HookRun",
+    "ListBatch",
+    "Oracle",
+    "SinkConformance",
+    "SourceConformance",
+    "StateStore",
+    "StubBroker",
+    "Verdict",
+    "batch",
+    "run_hook",
+]

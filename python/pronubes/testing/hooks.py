@@ -9,6 +9,7 @@ import orjson
 from pronubes._core import Pipeline
 from pronubes.batch import Batch
 from pronubes.hooks import Hook, transform
+from pronubes.hooks.state import StateStore
 from pronubes.message import Message
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from pronubes import _core
 
-__all__ = ["HookRun", "batch", "run_hook"]
+__all__ = ["HookRun", "StateStore", "batch", "run_hook"]
 
 
 class HookRun(NamedTuple):
@@ -50,8 +51,9 @@ def run_hook(
     topic: str | Sequence[str] = "test",
     filter: str = "#",  # noqa: A002 - as above
     now_ns: int = 0,
+    store: StateStore | None = None,
 ) -> HookRun:
-    """Run a hook of either form as a node does, and let the engine carry out what it changed.
+    """Run a hook of any form as a node does, and let the engine carry out what it changed.
 
     Args:
         function: The hook.
@@ -59,14 +61,16 @@ def run_hook(
         topic: As for `batch`.
         filter: As for `batch`.
         now_ns: As for `batch`.
+        store: What the hook remembers, for a hook that does; give the same to the next run and it goes on.
 
     Raises:
+        WrongDeclaration: The function cannot be a hook.
         HookOutputError: The hook returned something that its form does not allow.
-        BaseException: Whatever a column hook raises. (A node puts the whole batch into the quarantine.)
+        BaseException: Whatever a hook on many messages raises. (A node puts the whole batch into the quarantine.)
     """
     engine = _engine(filter, len(payloads))
     core = _taken(engine, payloads, topic, now_ns)
-    result = Hook(function.__name__, transform(function)).run(core)
+    result = Hook(function.__name__, transform(function), store=store).run(core)
     engine.hook_done(0, core.id, failed=result.failed, now_ns=now_ns, **result.changes)
     sent = engine.take("test", now_ns=now_ns, force=True)
     records = []

@@ -74,7 +74,7 @@ class Bench:
         self.is_back = asyncio.Event()
         post = Post(0, self.engine, lambda: 0, self.back, self.end.set_result)
         settings = HookSettings("m:f", timeout_s, breaker or BreakerSettings())
-        self.worker = HookWorker(Hook("m:f", pronubes.transform(function)), post, settings, monotonic_s=lambda: self.now_s)
+        self.worker = HookWorker(Hook("m:f", pronubes.transform(function), timeout_s=timeout_s), post, settings, monotonic_s=lambda: self.now_s)
 
     def back(self, report: Report) -> None:
         self.reports.append(report)
