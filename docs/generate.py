@@ -128,6 +128,7 @@ _SECTIONS = {
     "Parameter": "parameters",
     "Instance": "instances",
     "Case": "cases",
+    "Counts": "counts",
     "Given": "given",
     "Expected": "expect",
     "QuarantinedAs": "quarantine",
@@ -241,9 +242,17 @@ def cases_page() -> str:
     parts = [GENERATED, _CASES_HEAD, "## The whole file\n", _table(cases.CaseFile), "## `cases`\n", _table(cases.Case)]
     for title, part in (("given", cases.Given), ("expect", cases.Expected), ("quarantine", cases.QuarantinedAs), ("rejected", cases.RejectedAs)):
         parts += [f"## `{title}`\n\n{_first_line(part)} One of these, or a list.\n", _table(part)]
+    parts += [_CASES_COUNTS, _table(cases.Counts)]
     rows = ["| matcher | matches |", "|---|---|", *(f"| {example} | {text} |" for example, text in matchers.MATCHERS.values())]
     return "\n".join([*parts, _CASES_MATCHERS, *rows]) + "\n"
 
+
+_CASES_COUNTS = """\
+## `counts`
+
+Messages counted in place of listed, for recordings. Each message that leaves must be in at least one count: of its route, of a filter on its topic,
+or of a sink that gets it. A count is a number or a matcher: `counts: {topics: {acme/line1/#: 3600}, sinks: {historian: {$between: [3500, 3600]}}}`.
+"""
 
 _CASES_HEAD = """\
 # Cases

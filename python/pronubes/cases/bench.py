@@ -182,9 +182,10 @@ class Bench:
 
     def has_unrouted(self) -> bool:
         """Tell whether there were messages that no route took."""
-        return any(source["unrouted"] for source in self._status()["sources"])
+        return any(source["unrouted"] for source in self.status()["sources"])
 
-    def _status(self) -> dict[str, Any]:  # Any: a JSON document
+    def status(self) -> dict[str, Any]:  # Any: a JSON document
+        """Return the ledgers, as a node has them."""
         status: dict[str, Any] = orjson.loads(self._engine.status(now_ns=self.now_ns))
         return status
 
@@ -216,7 +217,7 @@ class Bench:
     def _note_rejected(self, cause: int | None, arrival: Arrival | None) -> None:
         """Find by the ledgers what was thrown away: nothing else hears of it."""
         topic, payload = (arrival.topic, arrival.payload) if arrival is not None else ("", b"")
-        for route in self._status()["routes"]:
+        for route in self.status()["routes"]:
             counts = Counter(route["reasons"])
             counts["(rejected)"] = route["rejected"]
             fresh = counts - self._counts.get(route["name"], Counter())

@@ -82,8 +82,15 @@ def _strangers(named: NamedCase, loaded: Loaded) -> Iterator[Finding]:
             if sink not in configuration.sinks:
                 yield _stranger("sink", sink, configuration.sinks, ("expect", index, "sink", number))
     faulty = [(key, index, one) for key in ("quarantine", "rejected") for index, one in enumerate(getattr(case, key))]
-    yield from _unknown_reasons([(one.reason, (key, index, "reason")) for key, index, one in faulty])
+    reasons: list[tuple[str, _PathIn]] = [(one.reason, (key, index, "reason")) for key, index, one in faulty]
     routes += [(one.route, (key, index, "route")) for key, index, one in faulty]
+    if case.counts is not None:
+        counts = case.counts
+        routes += [(name, ("counts", "routes", name)) for name in counts.routes]
+        reasons += [(name, ("counts", key, name)) for key in ("quarantine", "rejected") for name in getattr(counts, key)]
+        strange = [name for name in counts.sinks if name not in configuration.sinks]
+        yield from (_stranger("sink", name, configuration.sinks, ("counts", "sinks", name)) for name in strange)
+    yield from _unknown_reasons(reasons)
     for route, path in routes:
         if route is not None and route not in configuration.routes:
             yield _stranger("route", route, configuration.routes, path)

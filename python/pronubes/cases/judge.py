@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pronubes.cases import golden
+from pronubes.cases import counts, golden
 from pronubes.cases.align import align, assign
+from pronubes.cases.difference import Difference, Kind
 from pronubes.cases.matchers import FieldDifference, differences, parsed, text_of
 from pronubes.cases.moments import seconds_text, to_ns, written
 
@@ -21,37 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Difference", "judge", "shown_payload"]
 
-Kind = Literal["missing", "unexpected", "different", "order", "unrouted", "empty", "golden"]
 _LONGEST_PAYLOAD = 400
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """Something that is not as the case expects.
-
-    Attributes:
-        kind: What is not right.
-        sentence: The same in words.
-        line: The line of the file of cases that it is about.
-        topic: The topic of the message that is missing, too much or different.
-        fields: What differs, field by field.
-        payload: The payload that is there or expected, as text.
-        sinks: Where it goes.
-        route: The route that decided.
-        step: The step that decided, from 1.
-        cause: Which of the messages it came of.
-    """
-
-    kind: Kind
-    sentence: str
-    line: int
-    topic: str | None = None
-    fields: tuple[FieldDifference, ...] = ()
-    payload: str | None = None
-    sinks: tuple[str, ...] = ()
-    route: str | None = None
-    step: int | None = None
-    cause: int | None = None
 
 
 def judge(named: NamedCase, happening: Happening) -> list[Difference]:
@@ -64,6 +35,12 @@ def judge(named: NamedCase, happening: Happening) -> list[Difference]:
     case = named.case
     if case.golden is not None:
         return [Difference(kind="golden", sentence=one, line=named.line_of("expect")) for one in golden.compare(named, happening)]
+    if case.counts is not None:
+        found = [*counts.compare(named, happening)]
+        found += _quarantine(named, happening) if case.quarantine else ()
+        found += _rejected(named, happening) if case.rejected else ()
+        found += _unrouted(named, happening) if case.counts.unrouted is None else ()
+        return found
     found = [*_outputs(named, happening), *_quarantine(named, happening), *_rejected(named, happening), *_unrouted(named, happening)]
     expects = case.expect or case.quarantine or case.rejected or case.unrouted is not None or case.nothing
     if not expects and not found:

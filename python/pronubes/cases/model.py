@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from pronubes.cases.matchers import MatcherProblem, check_pattern
 from pronubes.cases.moments import Instant, Moment
 from pronubes.connectors.options import StrictModel
 from pronubes.connectors.values import Duration, QoS, refuse
 
-__all__ = ["Case", "CaseFile", "Expected", "Given", "QuarantinedAs", "RejectedAs"]
+__all__ = ["Case", "CaseFile", "Counts", "Expected", "Given", "QuarantinedAs", "RejectedAs"]
 
 Text = Annotated[str, Field(min_length=1, max_length=65_535)]
 Topic = Text
@@ -38,6 +38,28 @@ def _step(value: Any) -> Any:  # Any: whatever stands in the YAML
     return value
 
 
+def _count(value: Any) -> Any:  # Any: whatever stands in the YAML
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, dict) and any(str(key).startswith("$") for key in value):
+        try:
+            check_pattern(value)
+        except MatcherProblem as problem:
+            raise refuse(str(problem), expected=problem.expected, hint=problem.hint, field=problem.path or None) from problem
+        return value
+    raise refuse("This is no count.", expected="a whole number from 0, or a matcher such as `{$between: [100, 200]}`")
+
+
+def _filter(value: str) -> str:
+    from pronubes import validate_filter
+
+    try:
+        validate_filter(value)
+    except ValueError as error:
+        raise refuse(str(error), expected="an MQTT filter, or a topic") from error
+    return value
+
+
 def _base64(value: str) -> str:
     import base64
     import binascii
@@ -53,6 +75,8 @@ Unrouted = Annotated[
     Any, BeforeValidator(_unrouted), WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "string"}}]})
 ]
 StepName = Annotated[Any, BeforeValidator(_step), WithJsonSchema({"type": ["integer", "string"]})]  # Any: a number or a verb
+Count = Annotated[Any, BeforeValidator(_count), WithJsonSchema({"type": ["integer", "object"]})]  # Any: a number or a matcher
+FilterText = Annotated[Text, AfterValidator(_filter)]
 Base64 = Annotated[str, BeforeValidator(lambda value: _base64(value) if isinstance(value, str) else value)]
 
 
@@ -179,6 +203,23 @@ class RejectedAs(StrictModel):
     """The topic it came with. Left out: any."""
 
 
+class Counts(StrictModel):
+    """Messages counted in place of listed. What leaves must be in at least one count: of its route, of a filter on its topic, or of a sink."""
+
+    routes: dict[Text, Count] = {}
+    """How many messages leave each route; to several sinks a message leaves once."""
+    topics: dict[FilterText, Count] = {}
+    """How many messages leave under a topic, or under the topics of an MQTT filter."""
+    sinks: dict[Text, Count] = {}
+    """How many messages each sink gets."""
+    quarantine: dict[Text, Count] = {}
+    """How many messages go to the quarantine, by reason."""
+    rejected: dict[Text, Count] = {}
+    """How many messages are thrown away, by reason."""
+    unrouted: Count | None = None
+    """How many messages no route takes. Left out: what `unrouted` of the case says, else none."""
+
+
 class Case(StrictModel):
     """A case: what comes, and everything that must become of it. What is not expected is a failure."""
 
@@ -195,6 +236,8 @@ class Case(StrictModel):
     """The messages that leave, in order."""
     any_order: bool = False
     """Let them leave in any order."""
+    counts: Counts | None = None
+    """How many messages leave, in place of `expect`: for cases on recordings."""
     quarantine: Annotated[list[QuarantinedAs], BeforeValidator(_listed, json_schema_input_type=QuarantinedAs | list[QuarantinedAs])] = []
     """The messages that go to the quarantine, in order."""
     rejected: Annotated[list[RejectedAs], BeforeValidator(_listed, json_schema_input_type=RejectedAs | list[RejectedAs])] = []
@@ -208,8 +251,10 @@ class Case(StrictModel):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Case:
+        if self.counts is not None:
+            self._is_counted_once()
         if self.nothing:
-            for name in ("expect", "quarantine", "rejected"):
+            for name in ("counts", "expect", "quarantine", "rejected"):
                 if getattr(self, name):
                     raise refuse(f"`nothing: true` and `{name}` cannot both be right.", field=name)
         if len(self.expect) > 1:
@@ -217,6 +262,13 @@ class Case(StrictModel):
                 if expected.golden is not None:
                     raise refuse("A golden file says everything itself.", field=f"expect.{index}", hint="Make it the only entry.")
         return self
+
+    def _is_counted_once(self) -> None:
+        if self.expect:
+            raise refuse("Messages are either listed or counted.", field="expect", hint="Keep `expect`, or keep `counts`.")
+        for name in ("quarantine", "rejected", "unrouted"):
+            if getattr(self.counts, name) not in (None, {}) and getattr(self, name) not in (None, []):
+                raise refuse(f"`{name}` is both listed and counted.", field=name, hint=f"Keep this, or `{name}` under `counts`.")
 
     @property
     def golden(self) -> str | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pronubes.cases import golden
+from pronubes.cases.counts import renewed
 from pronubes.cases.matchers import escaped, parsed
 from pronubes.cases.moments import seconds_text
 from pronubes.cases.read import read_cases_text
@@ -24,12 +25,14 @@ from pronubes.errors import ConfigurationError
 if TYPE_CHECKING:
     from pronubes.cases.bench import Output
     from pronubes.cases.happening import Happening
+    from pronubes.cases.model import Counts
     from pronubes.cases.suite import Verdict
     from pronubes.config.located import Node
 
 __all__ = ["Updated", "update"]
 
 _KEYS = ("expect", "quarantine", "rejected", "unrouted", "nothing")
+_COUNTED = ("counts", *_KEYS)
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 
 
@@ -119,6 +122,8 @@ def _rewrite(lines: list[str], verdict: Verdict) -> None:
         raise _Unwritable("The case is not found in its file.")
     if node.is_flow:
         raise _Unwritable("A case in braces cannot be written anew: write its keys line by line.")
+    counts = named.case.counts
+    keys = _KEYS if counts is None else _COUNTED
     removed: list[tuple[int, int]] = []
     column, last = None, node.start[0]
     for key, value in node.entries:
@@ -126,13 +131,13 @@ def _rewrite(lines: list[str], verdict: Verdict) -> None:
             continue
         column = key.start[1]
         end = _last_line(value)
-        if key.text not in _KEYS:
+        if key.text not in keys:
             last = max(last, end)
         elif key.start[0] == node.start[0]:
             raise _Unwritable(f"`{key.text}` stands behind the `- ` of the case: put `name` first.")
         else:
             removed.append((key.start[0], end))
-    block = [f"{' ' * (column or 4)}{line}" for line in _block(happening)]
+    block = [f"{' ' * (column or 4)}{line}" for line in (_block(happening) if counts is None else _counted(counts, happening))]
     place = min((begin for begin, _ in removed), default=last + 1)
     for begin, end in sorted(removed, reverse=True):
         del lines[begin : end + 1]
@@ -162,6 +167,12 @@ def _block(happening: Happening) -> Iterator[str]:
             yield from (f"  - {_flow(entry)}" for entry in entries)
     if happening.unrouted:
         yield f"unrouted: {_flow([happening.arrivals[cause].topic for cause in happening.unrouted])}"
+
+
+def _counted(counts: Counts, happening: Happening) -> Iterator[str]:
+    yield "counts:"
+    for section, values in renewed(counts, happening).items():
+        yield f"  {section}: {_flow(values)}"
 
 
 def _output(output: Output, start_ns: int | None, *, has_sinks: bool) -> Iterator[str]:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "tap": "Watch messages as they leave the routes of a running node.",
     "record": "Write live traffic to a file: of a running node, of sources, of a broker.",
     "recording": "Show recordings, and turn them into lines of JSON and back.",
+    "replay": "Play a recording into a configuration under test, or to a broker.",
     "discover": "Draft a configuration from the traffic of a broker.",
     "bench": "Measure the router on this machine.",
     "demo": "Run a simulated bottling line with broker, router, SQL and a live page.",

@@ -22,7 +22,7 @@ _PROGRESS_SECONDS = 0.5
 
 def add_traffic_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say where messages come from."""
-    parser.add_argument("--recording", metavar="FILE", help="A recording: one JSON object with `topic` and `payload` a line; `-`: standard input.")
+    parser.add_argument("--recording", metavar="FILE", help="A recording, or lines of JSON (`topic`, `payload`); `-`: those on standard input.")
     parser.add_argument("--url", metavar="URL", help="A broker (mqtt://HOST:PORT). Without it and `--recording`: the running node.")
     parser.add_argument("--filter", default="#", metavar="FILTER", help="Only topics that match this MQTT filter (default: #).")
     parser.add_argument("-n", "--count", type=int, metavar="N", help="End after N messages.")
