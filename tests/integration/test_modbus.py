@@ -11,6 +11,7 @@ from pyModbusTCP.server import DataBank, ModbusServer
 
 from pronubes.connectors.base import NotConnected
 from pronubes.connectors.modbus.source import ModbusOptions, ModbusSource
+from pronubes.connectors.status import Status
 
 TAGS = """tag,table,address,type,order,scale,unit,group
 temp,holding,0,int16,,0.1,Cel,
@@ -47,9 +48,7 @@ def make_source(context, port, **options):
 
 
 def as_dict(batch):
-    return {
-        topic: (value, quality, unit) for topic, value, quality, unit in zip(batch.topics, batch.values, batch.qualities, batch.units, strict=True)
-    }
+    return {topic: (value, status, unit) for topic, value, status, unit in zip(batch.topics, batch.values, batch.statuses, batch.units, strict=True)}
 
 
 async def test_values_of_another_code_bases_server(server, context):
@@ -60,11 +59,11 @@ async def test_values_of_another_code_bases_server(server, context):
         seen |= as_dict(await source.read())
     await source.close()
     assert seen == {
-        "source/temp": (-2.5, "GOOD", "Cel"),
-        "source/torque": (2.5, "GOOD", "N.m"),
-        "source/count": (65538, "GOOD", None),
-        "source/motor": (True, "GOOD", None),
-        "source/missing": (None, "BAD", None),  # the device refuses the address: its neighbours are not disturbed
+        "source/temp": (-2.5, Status.GOOD, "Cel"),
+        "source/torque": (2.5, Status.GOOD, "N.m"),
+        "source/count": (65538, Status.GOOD, None),
+        "source/motor": (True, Status.GOOD, None),
+        "source/missing": (None, Status.BAD_CONFIGURATION_ERROR, None),  # the device refuses the address: its neighbours are not disturbed
     }
 
 
@@ -85,8 +84,9 @@ async def test_a_device_that_is_not_there_is_told_once_as_bad_then_as_not_connec
     source = make_source(context, free_port())
     await source.open()
     batch = await source.read()
-    assert set(batch.qualities) == {"BAD"}
+    assert set(batch.statuses) == {Status.BAD_NO_COMMUNICATION}
     assert set(batch.values) == {None}
+    assert batch.origins[0] == "coil 5 of device 1"
     with pytest.raises(NotConnected):
         await source.read()
     await source.close()
@@ -136,8 +136,33 @@ async def test_an_odd_answer_is_bad_and_never_a_wrong_value(name, context):
             await source.read()
         await source.close()
     assert set(asked.values) == set(all_tags.values) == {None}
-    assert set(asked.qualities) == set(all_tags.qualities) == {"BAD"}
+    assert set(asked.statuses) <= {Status.BAD_NO_COMMUNICATION, Status.BAD_UNKNOWN_RESPONSE}
+    assert set(all_tags.statuses) == {Status.BAD_NO_COMMUNICATION}
     assert len(all_tags.topics) == 5
+
+
+EXCEPTIONS = {
+    1: Status.BAD_NOT_SUPPORTED,
+    2: Status.BAD_CONFIGURATION_ERROR,
+    4: Status.BAD_DEVICE_FAILURE,
+    6: Status.BAD_SERVER_TOO_BUSY,
+    11: Status.BAD_NO_COMMUNICATION,
+    99: Status.BAD,
+}
+
+
+@pytest.mark.parametrize("code", EXCEPTIONS)
+async def test_an_exception_of_the_device_says_why_in_the_status(code, context):
+    def answer(request):
+        return request[:2] + b"\0\0\0\3" + request[6:7] + bytes([request[7] | 0x80, code])
+
+    async with odd_device(answer) as port:
+        source = make_source(context, port)
+        await source.open()
+        batch = await source.read()
+        await source.close()
+    assert set(batch.statuses) == {EXCEPTIONS[code]}
+    assert set(batch.values) == {None}
 
 
 async def until_not_connected(source):
@@ -155,10 +180,10 @@ async def test_values_come_back_when_the_device_does(server, context):
     await source.read()
     server.stop()
     last = await until_not_connected(source)
-    assert set(last.qualities) == {"BAD"}
+    assert set(last.statuses) == {Status.BAD_NO_COMMUNICATION}
     await source.close()
     server.start()
     await source.open()
     batch = await source.read()
     await source.close()
-    assert "GOOD" in batch.qualities
+    assert Status.GOOD in batch.statuses

@@ -23,7 +23,8 @@ from pronubes.config.load import Loaded, in_order
 from pronubes.config.model import FROM_NAMES, Route, Sink, Source
 from pronubes.config.namespace import catalog_spec, namespace_spec, path_in_file
 from pronubes.connectors.mqtt_options import MqttOptions, MqttSinkOptions, MqttSourceOptions
-from pronubes.connectors.options import BatchSinkOptions, ViewSinkOptions
+from pronubes.connectors.options import BatchSinkOptions, TagSourceOptions, ViewSinkOptions
+from pronubes.connectors.shapes import USUAL_SHAPE, written_shape
 from pronubes.connectors.values import Secret
 from pronubes.diagnostics import Diagnostic
 from pronubes.errors import ConfigurationError, SecretUnavailable
@@ -78,6 +79,8 @@ def compile_router(loaded: Loaded, *, has_canary: bool = False) -> Compiled:
             for name, route in configuration.routes.items()
         ],
     }
+    tagged = {name: source.options for name, source in configuration.sources.items() if isinstance(source.options, TagSourceOptions)}
+    spec["shapes"] = {name: written_shape(options.shape) for name, options in tagged.items() if options.shape != USUAL_SHAPE}
     conversions.add_to_router(spec, configuration, loaded.contracts)
     if loaded.contracts.files:
         spec["contracts"] = loaded.contracts.specifications()

@@ -16,6 +16,7 @@ from pronubes.config.delivery import delivery_of
 from pronubes.config.filter_index import FilterIndex, Steps, TooManySteps
 from pronubes.config.findings import Finding, Path
 from pronubes.config.lint_namespace import namespace_rules
+from pronubes.config.lint_shapes import shape_rules
 from pronubes.config.load import Loaded, in_order
 from pronubes.config.model import Configuration, Route
 from pronubes.connectors.mqtt_options import MqttOptions, MqttSourceOptions
@@ -349,6 +350,11 @@ def _namespace(subject: Lint) -> Found:
     return namespace_rules(subject.loaded)
 
 
+def _shapes(subject: Lint) -> Found:
+    """Shapes that say less than is known."""
+    return shape_rules(subject.configuration)
+
+
 def _strays(subject: Lint) -> Found:
     """Rows of tables of names whose tag the source does not have."""
     from pronubes.config.tag_names import stray_names
@@ -372,5 +378,6 @@ _RULES: tuple[Rule, ...] = (
     _overlapping_subscriptions,
     _templates,
     _contracts,
+    _shapes,
     _strays,
 )

@@ -84,9 +84,12 @@ class LineFormat:
 class SourceBatch:
     """Messages that a source hands in: columns of equal length, in the order in which they happened.
 
-    A source has one of three: payloads; or values, and the engine writes each row as one JSON object (`{"value": .., "quality": ..,
-    "timestamp_ms": .., "unit": ..}`) and leaves out what is None, but for the value, which becomes null; or JSON lines, and the engine cuts
-    topics and payloads out of them.
+    A source has one of three: payloads; or values, and the engine writes each row as one payload in the shape that the source is configured for
+    (`{"value": .., "quality": .., "timestamp_ms": .., "unit": ..}` where nothing is said); or JSON lines, and the engine cuts topics and
+    payloads out of them.
+
+    A value is None only where its quality is bad or says that there is no data, as it is with i3X and OPC UA. A row that breaks this rule, or that
+    the shape cannot say, goes to the quarantine; the others do not suffer. What a source does not know it leaves out: nothing is invented for it.
 
     Attributes:
         topics: One topic per message, legal as an MQTT topic name.
@@ -94,8 +97,10 @@ class SourceBatch:
         values: One value per message.
         lines: Whole JSON lines, without `topics`.
         line_format: Beside `lines`: where topics and payloads stand in them.
-        qualities: Beside `values`: `GOOD`, `UNCERTAIN`, `BAD` or a more exact name.
+        qualities: Beside `values`: `GOOD`, `UNCERTAIN`, `BAD`, or the name of an OPC UA status (`BadNoCommunication`).
+        statuses: In place of `qualities`: status codes of OPC UA, 32 bits each (`pronubes.connectors.status`).
         units: Beside `values`: UCUM codes.
+        origins: Beside `values`: where each comes from, such as the address in the device. Only shapes that have a place for it show it.
         source_ns: When each value was true at the source, in nanoseconds since 1970 (UTC); None where the source does not say.
         position: What `settle` gets back when the whole batch is done; opaque to the pipeline. None: the source does not want to hear.
     """
@@ -106,7 +111,9 @@ class SourceBatch:
     lines: bytes | None = None
     line_format: LineFormat | None = None
     qualities: Sequence[str | None] | None = None
+    statuses: Sequence[int | None] | None = None
     units: Sequence[str | None] | None = None
+    origins: Sequence[str | None] | None = None
     source_ns: Sequence[int | None] | None = None
     position: object = None
 
@@ -116,7 +123,9 @@ class SourceBatch:
             raise ValueError("A SourceBatch has one of `payloads`, `values` and `lines`.")
         if (self.lines is None) != (self.line_format is None):
             raise ValueError("`lines` and `line_format` belong together.")
-        for name in ("payloads", "values", "qualities", "units", "source_ns"):
+        if self.qualities is not None and self.statuses is not None:
+            raise ValueError("Qualities are said once: by `qualities` or by `statuses`.")
+        for name in ("payloads", "values", "qualities", "statuses", "units", "origins", "source_ns"):
             side = getattr(self, name)
             if side is not None and len(side) != len(self.topics):
                 raise ValueError(f"`{name}` has {len(side)} items, `topics` has {len(self.topics)}.")

@@ -34,6 +34,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pronubes.connectors.base import ConnectorContext, Plane
+from pronubes.connectors.shapes import USUAL_SHAPE, ShapeOption
 from pronubes.connectors.strict import StrictModel
 from pronubes.connectors.values import ByteSize, Duration, refuse
 from pronubes.tags.naming import SourceTag, TagProblem
@@ -138,6 +139,9 @@ class TagSourceOptions(SourceOptions):
 
     topic: str = "{source}/{tag}"
     """The topic that a tag's value gets. `{source}` is the source's name, `{tag}` the tag's; a connector may offer more names."""
+    shape: ShapeOption = USUAL_SHAPE
+    """How a value and what belongs to it stand in the payload: `reading` (`{value, quality, timestamp_ms, unit}`), `record` (all that is known, with
+    the exact status and the origin), `i3x`, `opcua`, `umh`, the bare `value`, or a map of fields."""
     names: Annotated[NamesOptions, BeforeValidator(_names, json_schema_input_type=str | NamesOptions)] | None = None
     """A table of names, rules that make names, or both. Tags that neither names get `topic`."""
 

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter
 
 from pronubes.connectors.strict import StrictModel
 
-__all__ = ["FieldsShape", "QualityPlace", "ShapeName", "ShapeOption", "TimePlace", "written_shape"]
+__all__ = ["USUAL_SHAPE", "FieldsShape", "QualityPlace", "ShapeName", "ShapeOption", "TimePlace", "written_shape"]
 
 ShapeName = Literal["value", "reading", "record", "umh", "i3x", "opcua"]
 FieldName = Annotated[str, Field(min_length=1, max_length=1024)]
@@ -71,6 +71,8 @@ class FieldsShape(StrictModel):
     """Where it comes from: the address in the device."""
 
 
+USUAL_SHAPE: ShapeName = "reading"
+"""The shape of a source that says nothing."""
 _NAME: TypeAdapter[str] = TypeAdapter(ShapeName)
 
 

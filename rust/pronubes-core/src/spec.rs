@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use crate::catalog::{DEFAULT_CATALOG_BYTES, DEFAULT_PAYLOAD_BYTES};
 use crate::contract::ContractSpec;
 use crate::matcher::DEFAULT_MAX_LEVELS;
+use crate::record::ShapeSpec;
 
 /// Everything that the router needs to know.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -24,6 +25,9 @@ pub struct RouterSpec {
     /// Names of the sources; their positions are the [`SourceId`](crate::SourceId)s.
     #[serde(default)]
     pub sources: Vec<String>,
+    /// By source, the shape in which it hands in what it reads; `reading` where nothing is said.
+    #[serde(default)]
+    pub shapes: Ordered<ShapeSpec>,
     /// Names of the sinks; their positions are the [`SinkId`](crate::SinkId)s.
     #[serde(default)]
     pub sinks: Vec<String>,

@@ -1,6 +1,8 @@
 //! The batch plane's way in: messages and values from Python connectors.
 
-use pronubes_core::payload::{number, text};
+use std::sync::Arc;
+
+use pronubes_core::record::{Member, Record, Shape, StatusCode, Text, Value};
 use pronubes_core::topic::validate_topic;
 use pronubes_core::{Meta, Reason, SourceId};
 
@@ -12,32 +14,51 @@ use crate::quarantine::Fault;
 use crate::settle::{Hold, ring};
 use crate::source::SourceKind;
 
-/// A value of a structured source.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum SourceValue<'a> {
-    /// Nothing was read.
-    Null,
-    /// A number.
-    F64(f64),
-    /// An integer.
-    I64(i64),
-    /// A truth value.
-    Bool(bool),
-    /// Text.
+/// How good a structured source says that a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quality<'a> {
+    /// It does not say.
+    Unsaid,
+    /// By a word or a name.
     Text(&'a str),
+    /// By a status code.
+    Status(u32),
 }
 
-/// A value with what belongs to it; what is nothing is left out of the payload.
+/// A value of a structured source with what belongs to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
-    /// The value; a number that JSON cannot say becomes null.
-    pub value: SourceValue<'a>,
+    /// The value. A number that JSON cannot say counts as none where the quality says that there is none.
+    pub value: Value<'a>,
     /// Its quality.
-    pub quality: Option<&'a str>,
+    pub quality: Quality<'a>,
     /// Its unit.
     pub unit: Option<&'a str>,
+    /// Where it comes from: an address in the device.
+    pub origin: Option<&'a str>,
     /// When the source says it happened.
     pub source_ns: Option<i64>,
+}
+
+impl<'a> Reading<'a> {
+    /// The record; unknown qualities are the reason beside it.
+    fn record(&self, received_ns: i64) -> (Record<'a>, Result<(), (Reason, String)>) {
+        let status = match self.quality {
+            Quality::Unsaid => Ok(None),
+            Quality::Status(code) => Ok(Some(StatusCode(code))),
+            Quality::Text(text) => StatusCode::parse(text).map(Some).ok_or(text),
+        };
+        let unknown = |text: &str| Err((Reason::UnknownQuality, format!("quality `{text}`")));
+        let (status, verdict) = status.map_or_else(|text| (None, unknown(text)), |status| (status, Ok(())));
+        let is_nothing = status.is_some_and(StatusCode::may_be_null);
+        let value = match self.value {
+            Value::F64(number) if !number.is_finite() && is_nothing => Value::Null,
+            value => value,
+        };
+        let (unit, origin) = (self.unit.map(Text::Plain), self.origin.map(Text::Plain));
+        let record = Record { value, status, time_ns: self.source_ns, received_ns: Some(received_ns), unit, origin };
+        (record, verdict)
+    }
 }
 
 /// A batch on its way in. End it with [`Inflow::end`]; what is dropped before counts as failed.
@@ -49,6 +70,8 @@ pub struct Inflow<'a> {
     /// One token for the whole batch: its position is what the source acknowledges.
     hold: Option<Hold>,
     payload: Vec<u8>,
+    /// How records are written.
+    shape: Arc<Shape>,
 }
 
 impl Pipeline {
@@ -62,7 +85,8 @@ impl Pipeline {
         let (id, delivery) = (self.sources[slot].id?, self.sources[slot].delivery);
         let slot = slot as u16;
         let hold = position.map(|position| self.floor.settle.open(ring::source(slot), position));
-        Some(Inflow { pipeline: self, slot, id, delivery, hold, payload: Vec::new() })
+        let shape = self.router.plan().shape(id)?.clone();
+        Some(Inflow { pipeline: self, slot, id, delivery, hold, payload: Vec::new(), shape })
     }
 }
 
@@ -112,12 +136,24 @@ impl Inflow<'_> {
         }
     }
 
-    /// One value: the payload is written here.
+    /// One value: the payload is written here, in the shape of the source. What breaks the rules of quality, or what the
+    /// shape cannot say, goes to the quarantine with all that is known.
     pub fn reading(&mut self, topic: &str, reading: &Reading<'_>) {
         let mut payload = std::mem::take(&mut self.payload);
         payload.clear();
-        write_reading(reading, &mut payload);
-        self.message(topic, &payload, reading.source_ns);
+        let (record, verdict) = reading.record(self.pipeline.now_ns);
+        let written = verdict.and_then(|()| {
+            let named = |(reason, member): (Reason, Member)| (reason, format!("member `{}`", member.name()));
+            self.shape.write(&record, &mut payload).map_err(named)
+        });
+        match written {
+            Ok(()) => self.message(topic, &payload, reading.source_ns),
+            Err((reason, detail)) => {
+                payload.clear();
+                record.write_refused(&mut payload);
+                self.reject(reason, &detail, topic, &payload);
+            }
+        }
         self.payload = payload;
     }
 
@@ -127,28 +163,4 @@ impl Inflow<'_> {
             self.pipeline.floor.settle.release(hold);
         }
     }
-}
-
-fn write_reading(reading: &Reading<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"value\":");
-    match reading.value {
-        SourceValue::F64(value) if value.is_finite() => number::write_f64(out, value).unwrap_or_default(),
-        SourceValue::Null | SourceValue::F64(_) => out.extend_from_slice(b"null"),
-        SourceValue::I64(value) => number::write_int(out, value),
-        SourceValue::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
-        SourceValue::Text(value) => text::write(out, value),
-    }
-    if let Some(quality) = reading.quality {
-        out.extend_from_slice(b",\"quality\":");
-        text::write(out, quality);
-    }
-    if let Some(source_ns) = reading.source_ns {
-        out.extend_from_slice(b",\"timestamp_ms\":");
-        number::write_int(out, source_ns.div_euclid(1_000_000));
-    }
-    if let Some(unit) = reading.unit {
-        out.extend_from_slice(b",\"unit\":");
-        text::write(out, unit);
-    }
-    out.push(b'}');
 }

@@ -1,7 +1,8 @@
 //! Arguments from Python: buffers, columns, values.
 
 use pronubes_core::Meta;
-use pronubes_pipeline::inflow::{Inflow, Reading, SourceValue};
+use pronubes_core::record::Value as SourceValue;
+use pronubes_pipeline::inflow::{Inflow, Quality, Reading};
 use pronubes_pipeline::replay::Replay;
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
@@ -101,7 +102,9 @@ pub struct Readings {
     pub topics: Vec<PyBackedStr>,
     pub values: Vec<Value>,
     pub qualities: Option<Vec<Option<PyBackedStr>>>,
+    pub statuses: Option<Vec<Option<u32>>>,
     pub units: Option<Vec<Option<PyBackedStr>>>,
+    pub origins: Option<Vec<Option<PyBackedStr>>>,
     pub source_ns: Option<Vec<Option<i64>>>,
 }
 
@@ -111,17 +114,20 @@ impl Readings {
         let columns = [
             ("values", Some(self.values.len())),
             ("qualities", self.qualities.as_ref().map(Vec::len)),
+            ("statuses", self.statuses.as_ref().map(Vec::len)),
             ("units", self.units.as_ref().map(Vec::len)),
+            ("origins", self.origins.as_ref().map(Vec::len)),
             ("source_ns", self.source_ns.as_ref().map(Vec::len)),
         ];
-        same_length(self.topics.len(), &columns)
+        same_length(self.topics.len(), &columns)?;
+        if self.qualities.is_some() && self.statuses.is_some() {
+            return Err(unfit("Qualities are said once: by `qualities` or by `statuses`."));
+        }
+        Ok(())
     }
 
     /// Pushes all rows.
     pub fn push(&self, inflow: &mut Inflow<'_>) {
-        let text = |column: &'_ Option<Vec<Option<PyBackedStr>>>, row: usize| -> Option<String> {
-            column.as_ref()?.get(row)?.as_deref().map(str::to_owned)
-        };
         for (row, topic) in self.topics.iter().enumerate() {
             let value = match &self.values[row] {
                 Value::Null => SourceValue::Null,
@@ -130,11 +136,24 @@ impl Readings {
                 Value::Bool(value) => SourceValue::Bool(*value),
                 Value::Text(value) => SourceValue::Text(value),
             };
-            let source_ns = self.source_ns.as_ref().and_then(|times| times[row]);
-            let (quality, unit) = (text(&self.qualities, row), text(&self.units, row));
-            inflow.reading(topic, &Reading { value, quality: quality.as_deref(), unit: unit.as_deref(), source_ns });
+            let status = self.statuses.as_ref().and_then(|statuses| statuses[row]).map(Quality::Status);
+            let word = text(self.qualities.as_ref(), row).map(Quality::Text);
+            inflow.reading(
+                topic,
+                &Reading {
+                    value,
+                    quality: status.or(word).unwrap_or(Quality::Unsaid),
+                    unit: text(self.units.as_ref(), row),
+                    origin: text(self.origins.as_ref(), row),
+                    source_ns: self.source_ns.as_ref().and_then(|times| times[row]),
+                },
+            );
         }
     }
+}
+
+fn text(column: Option<&Vec<Option<PyBackedStr>>>, row: usize) -> Option<&str> {
+    column?.get(row)?.as_deref()
 }
 
 /// A document as JSON.

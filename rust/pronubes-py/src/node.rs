@@ -173,7 +173,7 @@ impl Pipeline {
         })
     }
 
-    #[pyo3(signature = (source, topics, values, *, qualities=None, units=None, source_ns=None, position=None, now_ns))]
+    #[pyo3(signature = (source, topics, values, *, qualities=None, statuses=None, units=None, origins=None, source_ns=None, position=None, now_ns))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn push_values(
         &self,
@@ -182,12 +182,14 @@ impl Pipeline {
         topics: Vec<PyBackedStr>,
         values: Vec<args::Value>,
         qualities: Option<Vec<Option<PyBackedStr>>>,
+        statuses: Option<Vec<Option<u32>>>,
         units: Option<Vec<Option<PyBackedStr>>>,
+        origins: Option<Vec<Option<PyBackedStr>>>,
         source_ns: Option<Vec<Option<i64>>>,
         position: Option<u64>,
         now_ns: i64,
     ) -> PyResult<Option<Work>> {
-        let readings = args::Readings { topics, values, qualities, units, source_ns };
+        let readings = args::Readings { topics, values, qualities, statuses, units, origins, source_ns };
         readings.check()?;
         self.run(py, |state| {
             let inflow = state.pipeline.push(source, position, now_ns);

@@ -155,3 +155,25 @@ def test_what_is_not_looked_at_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     found = codes(S, K + "\n  spare: {type: stdout}", routes)
     assert ("unused_sink", "sinks.spare") in found
     assert ("lint_incomplete", "routes") in found
+
+
+G = "  a: {{type: generator, shape: {}}}"
+OWN = "{value: v, quality: {field: q, as: classic}, time: t}"
+
+
+@pytest.mark.parametrize(
+    ("source", "step", "expected"),
+    [
+        ("reading", None, []),
+        (OWN, None, []),
+        ("umh", None, [("shape_without_quality", "sources.a.shape")]),
+        ("{value: v, time: t}", None, [("shape_without_quality", "sources.a.shape")]),
+        ("reading", "{from: reading, to: record}", []),
+        ("record", "{from: record, to: reading, without: [received, origin]}", [("shape_narrows", "routes.r.steps[0].shape.to")]),
+        ("opcua", "{from: opcua, to: i3x}", [("shape_narrows", "routes.r.steps[0].shape.to")]),
+        (OWN, f"{{from: {OWN}, to: opcua}}", []),
+    ],
+)
+def test_shapes(source: str, step: str | None, expected: list[tuple[str, str]]) -> None:
+    steps = f", steps: [{{shape: {step}}}]" if step else ""
+    assert codes(G.format(source), K, f"  r: {{filter: '#', to: k{steps}}}") == expected

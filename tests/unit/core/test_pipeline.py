@@ -125,6 +125,50 @@ class TestBatches:
             b'{"value":null,"quality":"BAD"}',
         ]
 
+    def test_values_take_the_shape_of_their_source(self):
+        pipeline = _core.Pipeline(spec(shapes={"plant": "record"}), node(), now_ns=NOW)
+        pipeline.push_values(
+            "plant",
+            ["raw/a/1", "raw/a/2"],
+            [21.5, None],
+            statuses=[0, 0x8031_0000],
+            units=["Cel", None],
+            origins=["holding 1", None],
+            source_ns=[1_500_000_001, None],
+            now_ns=NOW,
+        )
+        first, second = (json.loads(payload) for _, payload in taken(pipeline))
+        received = first.pop("received")
+        assert first == {"value": 21.5, "quality": "Good", "timestamp": "1970-01-01T00:00:01.500000001Z", "unit": "Cel", "origin": "holding 1"}
+        assert second == {"value": None, "quality": "BadNoCommunication", "received": received}
+
+    @pytest.mark.parametrize(
+        ("shape", "value", "more", "reason"),
+        [
+            ("reading", None, {}, "null_not_bad"),
+            ("reading", None, {"qualities": ["GOOD"]}, "null_not_bad"),
+            ("reading", None, {"statuses": [0x4090_0000]}, "null_not_bad"),
+            ("reading", float("nan"), {"qualities": ["GOOD"]}, "not_finite"),
+            ("reading", 1.0, {"qualities": ["splendid"]}, "unknown_quality"),
+            ("umh", 1.0, {"statuses": [0x8000_0000]}, "quality_not_held"),
+            ("umh", 1.0, {"source_ns": [None]}, "missing_field"),
+        ],
+    )
+    def test_a_value_that_breaks_the_rules_is_quarantined_alone(self, shape, value, more, reason):
+        pipeline = _core.Pipeline(spec(shapes={"plant": shape}), node(), now_ns=NOW)
+        neighbour = {"qualities": "GOOD", "statuses": 0, "source_ns": 5_000_000}
+        columns = {"source_ns": [7], **more}
+        columns = {name: [*column, neighbour[name]] for name, column in columns.items()}
+        pipeline.push_values("plant", ["raw/a/1", "raw/a/2"], [value, 2], **columns, now_ns=NOW)
+        assert [topic for topic, _ in taken(pipeline)] == ["acme/a/2"]
+        faults = pipeline.take_quarantine()
+        assert list(faults.reasons()) == [("", reason)]
+        assert "received" in json.loads(json.loads(faults.ndjson())["payload"])  # all that is known, for people
+
+    def test_qualities_are_said_once(self, pipeline):
+        with pytest.raises(ValueError, match="once"):
+            pipeline.push_values("plant", ["raw/a/1"], [1], qualities=["GOOD"], statuses=[0], now_ns=NOW)
+
     def test_lines_that_a_batch_wrote_are_read_back_byte_for_byte(self, pipeline):
         payloads = [b'{"v": 1.50}', b'"text"', b"no JSON", b"\xff\xfe", b'{"two":\n"lines"}']
         push(pipeline, *((f"raw/a/{row}", payload) for row, payload in enumerate(payloads)))

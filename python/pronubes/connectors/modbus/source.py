@@ -1,12 +1,13 @@
 """The polling side: one connection per device or gateway, poll groups with their own intervals, quality when there is no answer.
 
-A tag that cannot be read is not left at its old value in silence: it is sent once per poll with no value and the quality `BAD`. After a time-out the
-connection is closed, so that a late answer is never taken for the answer to the next request.
+A tag that cannot be read is not left at its old value in silence: it is sent once per poll with no value and a status of OPC UA that is bad and says
+why. After a time-out the connection is closed, so that a late answer is never taken for the answer to the next request.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from pronubes.connectors.modbus.blocks import Block, decode, plan_blocks
 from pronubes.connectors.modbus.tags import load_tags
 from pronubes.connectors.naming import name_tags
 from pronubes.connectors.options import SourceConnector, TagSourceOptions
+from pronubes.connectors.status import Status
 from pronubes.connectors.values import Duration, refuse
 from pronubes.tags.naming import SourceTag, TagProblem
 from pronubes.telemetry import emit, events
@@ -32,6 +34,19 @@ if TYPE_CHECKING:
     from pronubes.tags.naming import Named
 
 __all__ = ["SOURCE", "ModbusOptions", "ModbusSource"]
+
+_EXCEPTIONS = {
+    1: Status.BAD_NOT_SUPPORTED,  # illegal function
+    2: Status.BAD_CONFIGURATION_ERROR,  # illegal data address: the tag list asks for what the device does not have
+    3: Status.BAD_CONFIGURATION_ERROR,  # illegal data value: of a read, the number of registers
+    4: Status.BAD_DEVICE_FAILURE,
+    5: Status.BAD_WAITING_FOR_RESPONSE,  # acknowledge
+    6: Status.BAD_SERVER_TOO_BUSY,
+    8: Status.BAD_DEVICE_FAILURE,  # memory parity error
+    10: Status.BAD_NO_COMMUNICATION,  # gateway path unavailable
+    11: Status.BAD_NO_COMMUNICATION,  # gateway target device failed to respond
+}
+"""What the exception codes of Modbus (V1.1b3 §7) say in OPC UA. An exception that the standard does not have is bad, and no more is known."""
 
 LEAST_POLL_S = 0.01
 """Polling faster than this can stop a PLC."""
@@ -128,6 +143,15 @@ def _group_problems(tags: Sequence[Tag], poll: dict[str, float]) -> list[TagProb
     ]
 
 
+def _value(tag: Tag, block: Block, answer: Sequence[int] | Sequence[bool]) -> tuple[float | int | bool | None, Status]:
+    value = decode(tag, block, answer)
+    if value is None:
+        return None, Status.BAD  # the device says that it has no value, and not why
+    if isinstance(value, float) and not math.isfinite(value):
+        return None, Status.BAD_OUT_OF_RANGE  # scaled beyond what a number can be
+    return value, Status.GOOD
+
+
 class _Group:
     """A poll group: its requests, its columns, and when it is due."""
 
@@ -139,6 +163,7 @@ class _Group:
         ordered = [names[tag.name] for block in self.blocks for tag in block.tags]
         self.topics = [named.topic for named in ordered]
         self.units = [named.unit for named in ordered]
+        self.origins = [f"{tag.table} {tag.address} of device {tag.device}" for block in self.blocks for tag in block.tags]
 
 
 class ModbusSource:
@@ -153,7 +178,7 @@ class ModbusSource:
         self._has_told_bad = False
 
     async def open(self) -> None:
-        """Connect. A device that is not there is told once as `BAD` values, then as `NotConnected`.
+        """Connect. A device that is not there is told once as bad values, then as `NotConnected`.
 
         Raises:
             NotConnected: The device is not reachable, or the tag list cannot be read.
@@ -192,7 +217,7 @@ class ModbusSource:
         """Wait until a poll group is due and read it.
 
         Raises:
-            NotConnected: The connection was lost; every tag was told as `BAD` before.
+            NotConnected: The connection was lost; every tag was told as bad before.
         """
         if self._lost is not None:
             return self._tell_lost(self._lost)
@@ -209,31 +234,31 @@ class ModbusSource:
         if self._has_told_bad:
             raise NotConnected(why)
         self._has_told_bad = True
-        topics = [topic for group in self._groups for topic in group.topics]
-        units = [unit for group in self._groups for unit in group.units]
-        return self._batch(topics, [None] * len(topics), ["BAD"] * len(topics), units)
+        count = sum(len(group.topics) for group in self._groups)
+        return self._batch(self._groups, [None] * count, [Status.BAD_NO_COMMUNICATION] * count)
 
     async def _poll(self, group: _Group) -> SourceBatch:
         values: list[float | int | bool | None] = []
-        qualities: list[str] = []
+        statuses: list[Status] = []
         fault: str | None = None
         for block in group.blocks:
-            answer, why = await self._ask(block) if self._lost is None else (None, self._lost)
+            answer, why = await self._ask(block) if self._lost is None else (Status.BAD_NO_COMMUNICATION, self._lost)
             fault = fault or why
             for tag in block.tags:
-                value = decode(tag, block, answer) if answer is not None else None
+                value, status = (None, answer) if isinstance(answer, Status) else _value(tag, block, answer)
                 values.append(value)
-                qualities.append("BAD" if value is None else "GOOD")
+                statuses.append(status)
         self._tell(group, fault)
         self._has_told_bad = False
-        return self._batch(group.topics, values, qualities, group.units)
+        return self._batch([group], values, statuses)
 
-    async def _ask(self, block: Block) -> tuple[Sequence[int] | Sequence[bool] | None, str | None]:
+    async def _ask(self, block: Block) -> tuple[Sequence[int] | Sequence[bool] | Status, str | None]:
+        """Read a block: what stands there, or a status and a sentence that say why not."""
         from pymodbus.exceptions import ModbusException
 
         client = self._client
         if client is None:
-            return None, "not connected"
+            return Status.BAD_NO_COMMUNICATION, "not connected"
         request: Any = {  # Any: four methods of one shape
             "holding": client.read_holding_registers,
             "input": client.read_input_registers,
@@ -245,13 +270,15 @@ class ModbusSource:
             response = await request(block.address, count=block.count, device_id=block.device)
         except (ModbusException, OSError, TimeoutError) as error:
             self._lost = f"no answer for {where}: {error}"
-            return None, self._lost
+            return Status.BAD_NO_COMMUNICATION, self._lost
         if response.isError():
-            return None, f"the device refused {where}: exception code {getattr(response, 'exception_code', '?')}"
+            code = getattr(response, "exception_code", None)
+            status = _EXCEPTIONS.get(code, Status.BAD) if isinstance(code, int) else Status.BAD
+            return status, f"the device refused {where}: exception code {'?' if code is None else code}"
         answer: Sequence[int] | Sequence[bool] = response.bits if block.table in {"coil", "discrete"} else response.registers
         if len(answer) < block.count:
             self._lost = f"a short answer for {where}: {len(answer)} of {block.count}"
-            return None, self._lost
+            return Status.BAD_UNKNOWN_RESPONSE, self._lost
         return answer, None
 
     def _tell(self, group: _Group, fault: str | None) -> None:
@@ -262,11 +289,16 @@ class ModbusSource:
         if not was_well and all(one.fault is None for one in self._groups):
             emit(events.DeviceWell(source=self._context.name, address=self._options.endpoint() or ""))
 
-    def _batch(
-        self, topics: Sequence[str], values: Sequence[float | int | bool | None], qualities: Sequence[str], units: Sequence[str | None]
-    ) -> SourceBatch:
+    def _batch(self, groups: Sequence[_Group], values: Sequence[float | int | bool | None], statuses: Sequence[Status]) -> SourceBatch:
         now_ns = self._context.now_ns()  # Modbus has no time of its own: the end of the read is the time of the value
-        return SourceBatch(topics=topics, values=values, qualities=qualities, units=units, source_ns=[now_ns] * len(topics))
+        return SourceBatch(
+            topics=[topic for group in groups for topic in group.topics],
+            values=values,
+            statuses=statuses,
+            units=[unit for group in groups for unit in group.units],
+            origins=[origin for group in groups for origin in group.origins],
+            source_ns=[now_ns] * len(values),
+        )
 
     async def settle(self, position: object, outcome: Settlement) -> None:
         """A device does not wait for acknowledgement."""

@@ -1,6 +1,7 @@
 //! From names to numbers: resolves a specification and collects what is wrong with it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::route::{RouteCompiler, Scans};
 use super::stage::ScanPlan;
@@ -12,6 +13,7 @@ use crate::expr::{ParseCache, Vars};
 use crate::matcher::{Matcher, RouteId};
 use crate::namespace::Namespace;
 use crate::payload::{Limits, Literals};
+use crate::record::{Shape, ShapeSpec};
 use crate::spec::{CatalogSpec, RouteSpec, RouterSpec};
 use crate::transform::{Conversions, Shared};
 
@@ -20,6 +22,7 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
     for (key, names) in [("sources", &spec.sources), ("sinks", &spec.sinks), ("hooks", &spec.hooks)] {
         check_names(key, names, &mut errors);
     }
+    let shapes = compile_shapes(spec, &mut errors);
     let contracts = compile_contracts(spec, &mut errors);
     let mut literals = Literals::default();
     let mut scans = Scans { is_general, ..Scans::default() };
@@ -42,6 +45,7 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
     match scans {
         Ok(scans) if errors.0.is_empty() => Ok(Plan {
             sources: boxed(&spec.sources),
+            shapes: shapes.into(),
             sinks: boxed(&spec.sinks),
             hooks: boxed(&spec.hooks),
             routes: routes.into(),
@@ -59,6 +63,23 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
         }),
         _ => Err(errors.0),
     }
+}
+
+/// The shape of each source.
+fn compile_shapes(spec: &RouterSpec, errors: &mut Errors) -> Vec<Arc<Shape>> {
+    let usual = ShapeSpec::Named("reading".to_owned());
+    let mut shapes = Vec::with_capacity(spec.sources.len());
+    for (index, source) in spec.sources.iter().enumerate() {
+        let own = spec.shapes.0.iter().find(|(name, _)| name == source);
+        match Shape::compile(own.map_or(&usual, |(_, shape)| shape)) {
+            Ok(shape) => shapes.push(Arc::new(shape)),
+            Err(found) => {
+                let at: [PathPart; 3] = ["sources".into(), index.into(), "shape".into()];
+                found.into_iter().for_each(|error| errors.push(&at, error));
+            }
+        }
+    }
+    shapes
 }
 
 /// The contracts, and where they stand by name and version.

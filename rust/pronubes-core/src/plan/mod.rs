@@ -23,6 +23,7 @@ use crate::contract::Contract;
 use crate::matcher::{Matcher, RouteId};
 use crate::namespace::Namespace;
 use crate::payload::{Limits, Literals, SlotId};
+use crate::record::Shape;
 use crate::spec::{CatalogSpec, LimitsSpec, RouterSpec};
 use crate::template::Template;
 use crate::topic::RouteFilter;
@@ -41,6 +42,8 @@ use crate::{HookId, SinkId, SourceId, SpecError};
 #[derive(Debug)]
 pub struct Plan {
     pub(crate) sources: Box<[Box<str>]>,
+    /// In which shape each source hands in what it reads.
+    pub(crate) shapes: Box<[Arc<Shape>]>,
     pub(crate) sinks: Box<[Box<str>]>,
     pub(crate) hooks: Box<[Box<str>]>,
     pub(crate) routes: Box<[Route]>,
@@ -176,6 +179,12 @@ impl Plan {
     #[must_use]
     pub fn sources(&self) -> &[Box<str>] {
         &self.sources
+    }
+
+    /// The shape in which a source hands in what it reads.
+    #[must_use]
+    pub fn shape(&self, source: SourceId) -> Option<&Arc<Shape>> {
+        self.shapes.get(usize::from(source.0))
     }
 
     /// Names of the sinks, by [`SinkId`].

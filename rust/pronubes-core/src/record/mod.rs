@@ -99,6 +99,13 @@ impl Record<'_> {
         }
     }
 
+    /// Appends all that is known, whatever the rules say: for people who look at what was refused.
+    pub fn write_refused(&self, out: &mut Vec<u8>) {
+        if let Some(shape) = Shape::named("record") {
+            shape.write_refused(self, out);
+        }
+    }
+
     /// Whether the quality says that there is no value to use.
     pub(crate) fn is_nothing(&self) -> bool {
         self.status.is_some_and(StatusCode::may_be_null)

@@ -237,6 +237,13 @@ impl Shape {
         self.write_nodes(&self.tree, record, out)
     }
 
+    pub(super) fn write_refused(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+        out.push(b'{');
+        // A record has a value, and nothing else is required in this shape.
+        let _ = self.write_nodes(&self.tree, record, out);
+        out.push(b'}');
+    }
+
     pub(crate) fn end(&self, out: &mut Vec<u8>) {
         if !self.is_bare {
             out.push(b'}');
