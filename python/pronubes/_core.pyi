@@ -538,7 +538,7 @@ class Batch:
             ValueError: a dtype is not one that its column can have.
         """
     def rows(
-        self, wanted: Sequence[tuple[str, _Dtype | None]], *, rest_without: Sequence[str] | None = None
+        self, wanted: Sequence[tuple[str, _Dtype | None]], *, rest_without: Sequence[str] | None = None, shape: bytes | None = None
     ) -> list[tuple[float | int | bool | str | bytes | None, ...]]:
         """Rows as tuples in the order wanted, for `executemany`. About 100 ns per row and column; does not detach.
 
@@ -547,10 +547,12 @@ class Batch:
             rest_without: when given, one more value at the end: the payload's top-level fields other than these, as a
             JSON
                 object's text; null when none are left or the payload is no object.
+            shape: a shape as JSON, as in specifications: where `value`, `text`, `quality`, `unit`, `source_ns` and `time_ns` stand.
+                A quality that is written as a number is given by its OPC UA name.
 
         Raises:
             KeyError: a name is a capture that this batch does not have.
-            ValueError: a dtype is not one that its column can have.
+            ValueError: a dtype is not one that its column can have, or the shape is wrong.
         """
     def recording_lines(self) -> bytes:
         """One JSON line per row as recordings have it: `topic`, the payload, `received_ns`, `time_ns`, `qos`, `retain`, `source`, `route`.

@@ -152,7 +152,7 @@ class SinkBatch(Protocol):
         """List the names of the routes that the messages came through."""
 
     def rows(
-        self, wanted: Sequence[tuple[str, Dtype | None]], *, rest_without: Sequence[str] | None = None
+        self, wanted: Sequence[tuple[str, Dtype | None]], *, rest_without: Sequence[str] | None = None, shape: bytes | None = None
     ) -> list[tuple[float | int | bool | str | bytes | None, ...]]:
         """Read fields of all payloads with one scan in Rust: one tuple per message, in the order wanted.
 
@@ -161,6 +161,8 @@ class SinkBatch(Protocol):
                 `qos`, `retain`, `replayed` (it comes out of a log, perhaps later than newer ones), `value`, `text`, `quality`, `unit`, or any dotted
                 path into the payload. What is missing or of another type is None.
             rest_without: When given, one more value at the end: the other top-level fields as JSON text, None when there are none.
+            shape: The shape of the payloads (`pronubes.connectors.shapes.shape_json`): where `value`, `text`, `quality`, `unit`, `source_ns` and
+                `time_ns` stand. A quality that is written as a number is given by its OPC UA name. Left out: the usual names.
         """
 
     def ndjson(self) -> bytes:

@@ -6,6 +6,7 @@ payload they stand and how they are written. Sources and steps name shapes; the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -13,7 +14,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter
 
 from pronubes.connectors.strict import StrictModel
 
-__all__ = ["USUAL_SHAPE", "FieldsShape", "QualityPlace", "ShapeName", "ShapeOption", "TimePlace", "written_shape"]
+__all__ = ["USUAL_SHAPE", "FieldsShape", "QualityPlace", "ShapeName", "ShapeOption", "TimePlace", "shape_json", "top_fields", "written_shape"]
 
 ShapeName = Literal["value", "reading", "record", "umh", "i3x", "opcua"]
 FieldName = Annotated[str, Field(min_length=1, max_length=1024)]
@@ -73,6 +74,14 @@ class FieldsShape(StrictModel):
 
 USUAL_SHAPE: ShapeName = "reading"
 """The shape of a source that says nothing."""
+_TOP_FIELDS = {
+    "value": (),
+    "reading": ("value", "quality", "unit", "timestamp_ms"),
+    "record": ("value", "quality", "timestamp", "received", "unit", "origin"),
+    "umh": ("timestamp_ms", "value"),
+    "i3x": ("value", "quality", "timestamp"),
+    "opcua": ("Value", "StatusCode", "SourceTimestamp"),
+}
 _NAME: TypeAdapter[str] = TypeAdapter(ShapeName)
 
 
@@ -82,6 +91,19 @@ def _shape(value: Any) -> Any:  # Any: whatever stands in the YAML
 
 ShapeOption = Annotated[FieldsShape | ShapeName, PlainValidator(_shape, json_schema_input_type=ShapeName | FieldsShape)]
 """One of the shapes that have names, or fields."""
+
+
+def shape_json(shape: FieldsShape | str) -> bytes:
+    """Write a shape for `SinkBatch.rows`."""
+    return json.dumps(written_shape(shape)).encode()
+
+
+def top_fields(shape: FieldsShape | str) -> tuple[str, ...]:
+    """List the top-level fields that members of a record are; what stands inside of objects stays with them."""
+    if isinstance(shape, str):
+        return _TOP_FIELDS[shape]
+    places = [shape.value, shape.unit, shape.origin, *(place.field for place in (shape.quality, shape.time, shape.received) if place is not None)]
+    return tuple(place.strip('"') for place in places if place is not None and (place.startswith('"') or "." not in place))
 
 
 def written_shape(shape: FieldsShape | str) -> str | dict[str, Any]:  # Any: as JSON has it

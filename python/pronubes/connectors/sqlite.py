@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 
 from pronubes.connectors.base import NotConnected, WriteResult
 from pronubes.connectors.options import BatchSinkOptions, SinkConnector
+from pronubes.connectors.shapes import USUAL_SHAPE, ShapeOption, shape_json, top_fields
 from pronubes.connectors.values import refuse
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ _WANTED: tuple[tuple[str, Dtype | None], ...] = (
     ("payload", "binary"),
     ("value", "json"),
 )
-_KNOWN = ("value", "quality", "unit", "timestamp_ms")
-
 _TABLE = """
 CREATE TABLE IF NOT EXISTS {table} (
     topic   TEXT    NOT NULL,
@@ -76,6 +75,8 @@ class SqliteOptions(BatchSinkOptions):
     """The database file; a relative path counts from the configuration file. Its folder is made when it is not there."""
     table: str = "history"
     """The table; it is made when it is not there."""
+    shape: ShapeOption = USUAL_SHAPE
+    """The shape of the payloads: where value, quality, unit and time stand. A quality that is a number becomes its OPC UA name in the table."""
     batch_wait: float = Field(default=0.25, ge=0, le=60)
     """How long to gather messages into one transaction, in seconds."""
 
@@ -97,6 +98,8 @@ class SqliteSink:
     def __init__(self, options: SqliteOptions, context: ConnectorContext) -> None:
         self._path = context.base_dir / options.path
         self._table = options.table
+        self._shape = None if options.shape == USUAL_SHAPE else shape_json(options.shape)
+        self._known = top_fields(options.shape)
         self._insert = _INSERT.format(table=options.table, unit="?8", rest=11)
         self._insert_with_units = _INSERT.format(table=options.table, unit=_UNIT, rest=12)
         self._units = context.units
@@ -154,7 +157,8 @@ class SqliteSink:
         units = self._units()
         if units is not self._units_written:
             self._write_units(connection, units)
-        rows = batch.rows((*_WANTED, _ROUTE) if units else _WANTED, rest_without=_KNOWN)
+        wanted = (*_WANTED, _ROUTE) if units else _WANTED
+        rows = batch.rows(wanted, rest_without=self._known, shape=self._shape)
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.executemany(self._insert_with_units if units else self._insert, rows)

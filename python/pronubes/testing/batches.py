@@ -10,6 +10,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pronubes import _core
     from pronubes.connectors.base import Dtype
 
 __all__ = ["ListBatch"]
@@ -48,10 +49,26 @@ class ListBatch:
         return [self._route] * len(self._messages)
 
     def rows(
-        self, wanted: Sequence[tuple[str, Dtype | None]], *, rest_without: Sequence[str] | None = None
+        self, wanted: Sequence[tuple[str, Dtype | None]], *, rest_without: Sequence[str] | None = None, shape: bytes | None = None
     ) -> list[tuple[float | int | bool | str | bytes | None, ...]]:
         """Read fields of all payloads; see `SinkBatch.rows`."""
+        if shape is not None:
+            return self._engines().rows(wanted, rest_without=rest_without, shape=shape)
         return [self._row(topic, payload, wanted, rest_without) for topic, payload in self._messages]
+
+    def _engines(self) -> _core.Batch:
+        """Make a batch of the engine: shapes are read there and nowhere else."""
+        from pronubes import _core
+
+        spec = {"sources": ["source"], "sinks": ["sink"], "routes": [{"name": self._route, "to": [{"sink": "sink"}]}]}
+        rows = max(len(self._messages), 1)
+        node = {"sources": [{"name": "source", "kind": "batch"}], "sinks": [{"name": "sink", "kind": "batch", "batch_rows": rows}]}
+        pipeline = _core.Pipeline(orjson.dumps(spec), orjson.dumps(node), now_ns=self._time_ns)
+        pipeline.push("source", self.topics(), self.payloads(), now_ns=self._time_ns)
+        batch = pipeline.take("sink", now_ns=self._time_ns, force=True)
+        if batch is None or len(batch) != len(self._messages):
+            raise ValueError("The engine does not take these messages: a topic is none, or there are too many of them.")
+        return batch
 
     def _row(
         self, topic: str, payload: bytes, wanted: Sequence[tuple[str, Dtype | None]], rest_without: Sequence[str] | None

@@ -5,7 +5,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use pronubes_core::payload::{FieldPath, ObjectWriter, Raw, Span};
+use pronubes_core::payload::{FieldPath, Kind, ObjectWriter, Span};
+use pronubes_core::record::{Member, QualityForm, Shape, StatusCode, TimeForm};
 
 use crate::base64;
 use crate::column::{Column, Dtype};
@@ -80,7 +81,18 @@ enum Origin {
     Topic,
     Payload,
     Received,
-    SourceTime { timestamp: usize, or_received: bool },
+    SourceTime {
+        timestamp: Option<(usize, TimeForm)>,
+        or_received: bool,
+    },
+    /// A quality that is a number, by its name.
+    Quality {
+        place: usize,
+        form: QualityForm,
+        silent: Option<StatusCode>,
+    },
+    /// The shape does not say it.
+    Nowhere,
     QoS,
     Retain,
     Replayed,
@@ -113,10 +125,22 @@ impl Batch {
     /// # Errors
     /// A name or a type that this batch cannot give.
     pub fn columns(&self, wanted: &[(&str, Option<Dtype>)]) -> Result<Vec<Column>, ColumnError> {
+        self.columns_of(None, wanted)
+    }
+
+    /// The same, with value, quality, unit and time where a shape has them.
+    ///
+    /// # Errors
+    /// As [`Batch::columns`].
+    pub fn columns_of(
+        &self,
+        shape: Option<&Shape>,
+        wanted: &[(&str, Option<Dtype>)],
+    ) -> Result<Vec<Column>, ColumnError> {
         let mut places = Vec::new();
         let mut columns = Vec::with_capacity(wanted.len());
         for (name, dtype) in wanted {
-            let (origin, dtype) = self.origin(name, *dtype, &mut places)?;
+            let (origin, dtype) = self.origin(name, *dtype, shape, &mut places)?;
             columns.push(Wanted { origin, column: Column::new(dtype, self.segment.len()) });
         }
         let mut reader =
@@ -142,6 +166,7 @@ impl Batch {
         &self,
         name: &str,
         dtype: Option<Dtype>,
+        shape: Option<&Shape>,
         places: &mut Vec<Place>,
     ) -> Result<(Origin, Dtype), ColumnError> {
         let mut field = |place: Place| {
@@ -153,6 +178,17 @@ impl Batch {
         };
         let path =
             |name: &str| FieldPath::parse(name).map(Place::Path).map_err(|_| ColumnError::InvalidPath(name.to_owned()));
+        let member = |name: &str| match name {
+            "value" | "text" => Some(Member::Value),
+            "quality" => Some(Member::Quality),
+            "unit" => Some(Member::Unit),
+            "source_ns" | "time_ns" => Some(Member::Time),
+            _ => None,
+        };
+        if let Some((shape, member)) = shape.filter(|shape| !shape.is_bare()).zip(member(name)) {
+            let place = shape.path(member).map(|path| field(Place::Path(path.clone())));
+            return shaped((name, dtype), place, shape);
+        }
         let (origin, own) = match name {
             "topic" => (Origin::Topic, Dtype::Text),
             "payload" => (Origin::Payload, Dtype::Binary),
@@ -164,10 +200,12 @@ impl Batch {
             "route" => (Origin::Route, Dtype::Text),
             "source_ns" | "time_ns" => {
                 let timestamp = field(path("timestamp_ms")?);
+                let timestamp = Some((timestamp, TimeForm::UnixMs)).filter(|_| shape.is_none());
                 (Origin::SourceTime { timestamp, or_received: name == "time_ns" }, Dtype::I64)
             }
             "value" => (Origin::Field(field(Place::Value)), dtype.unwrap_or(Dtype::F64)),
             "text" => (Origin::Field(field(Place::Value)), Dtype::Text),
+            "quality" | "unit" if shape.is_some() => (Origin::Nowhere, Dtype::Text),
             "quality" | "unit" => (Origin::Field(field(path(name)?)), dtype.unwrap_or(Dtype::Text)),
             _ => match name.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
                 Some(capture) => (self.capture_origin(capture)?, Dtype::Text),
@@ -202,9 +240,27 @@ impl Batch {
             Origin::Route => column.push_bytes(Some(self.segment.names().route(item.route).as_bytes())),
             Origin::Capture(name) => column.push_bytes(self.capture(row, item, name)),
             Origin::SourceTime { timestamp, or_received } => {
-                let time = item.meta.source_ns.or_else(|| timestamp_ns(item.payload, reader?.raw(*timestamp)?));
+                let read = || {
+                    let ((place, form), reader) = (*timestamp.as_ref()?, reader?);
+                    reader.time(item.payload, place, form)
+                };
+                let time = item.meta.source_ns.or_else(read);
                 column.push_i64(time.or(or_received.then_some(item.meta.received_ns)));
             }
+            Origin::Quality { place, form, silent } => {
+                let Some(reader) = reader else { return push_null(column) };
+                let status = reader.quality(item.payload, *place, *form, *silent);
+                match status.map(|status| (status.name(), status)) {
+                    Some((Some(name), _)) => column.push_bytes(Some(name.as_bytes())),
+                    Some((None, status)) => column.push_bytes(Some(status.to_string().as_bytes())),
+                    // Unknown stays unknown, and as it was written.
+                    None => {
+                        let raw = reader.raw(*place).filter(|raw| raw.kind != Kind::Null);
+                        column.push_bytes(raw.map(|raw| raw.span().of(item.payload)));
+                    }
+                }
+            }
+            Origin::Nowhere => push_null(column),
             Origin::Field(place) => push_field(column, item.payload, *place, reader),
         }
     }
@@ -285,8 +341,29 @@ pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
     pronubes_core::payload::text::write(out, text);
 }
 
-fn timestamp_ns(payload: &[u8], raw: Raw) -> Option<i64> {
-    fields::as_i64(payload, raw)?.checked_mul(1_000_000)
+/// Where a column comes from that a shape says.
+fn shaped(
+    (name, dtype): (&str, Option<Dtype>),
+    place: Option<usize>,
+    shape: &Shape,
+) -> Result<(Origin, Dtype), ColumnError> {
+    let (origin, own) = match (name, place, shape.quality_form()) {
+        ("source_ns" | "time_ns", ..) => {
+            let timestamp = place.zip(shape.time_form());
+            (Origin::SourceTime { timestamp, or_received: name == "time_ns" }, Dtype::I64)
+        }
+        ("quality", Some(place), Some(form)) if form.is_number() => {
+            (Origin::Quality { place, form, silent: shape.silent() }, Dtype::Text)
+        }
+        ("value", Some(place), _) => (Origin::Field(place), dtype.unwrap_or(Dtype::F64)),
+        ("text", Some(place), _) => (Origin::Field(place), Dtype::Text),
+        (_, Some(place), _) => (Origin::Field(place), dtype.unwrap_or(Dtype::Text)),
+        (_, None, _) => (Origin::Nowhere, Dtype::Text),
+    };
+    match dtype {
+        Some(dtype) if dtype != own => Err(ColumnError::InvalidDtype(name.to_owned(), dtype.name())),
+        _ => Ok((origin, own)),
+    }
 }
 
 fn push_field(column: &mut Column, payload: &[u8], place: usize, reader: Option<&mut FieldReader>) {

@@ -5,6 +5,7 @@
 
 use pronubes_core::payload::{Cell, FieldPath, Kind, Limits, PathSet, PathSetBuilder, Raw, Scan, SlotId, TextArena};
 use pronubes_core::payload::{number, scan, text};
+use pronubes_core::record::{QualityForm, StatusCode, TimeForm};
 
 /// What a field is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,26 @@ impl FieldReader {
             _ if is_value && is_scalar(self.scan.root.kind) => Some(self.scan.root),
             _ => None,
         }
+    }
+
+    /// A time at the n-th place, in nanoseconds since 1970; nothing when it is none in this form.
+    pub fn time(&mut self, payload: &[u8], place: usize, form: TimeForm) -> Option<i64> {
+        let raw = self.raw(place)?;
+        self.arena.clear();
+        form.read_raw(payload, raw, &mut self.arena)
+    }
+
+    /// A quality at the n-th place; `silent` where the payload does not say one, nothing when it is none in this form.
+    pub fn quality(
+        &mut self,
+        payload: &[u8],
+        place: usize,
+        form: QualityForm,
+        silent: Option<StatusCode>,
+    ) -> Option<StatusCode> {
+        let Some(raw) = self.raw(place) else { return silent.filter(|_| self.is_json) };
+        self.arena.clear();
+        form.read_raw(payload, raw, &mut self.arena)
     }
 
     /// Decoded text of a value; nothing when it is no text.

@@ -1,7 +1,7 @@
 //! Arguments from Python: buffers, columns, values.
 
-use pronubes_core::Meta;
-use pronubes_core::record::Value as SourceValue;
+use pronubes_core::record::{Shape, ShapeSpec, Value as SourceValue};
+use pronubes_core::{Meta, SpecError};
 use pronubes_pipeline::inflow::{Inflow, Quality, Reading};
 use pronubes_pipeline::replay::Replay;
 use pyo3::buffer::PyBuffer;
@@ -154,6 +154,13 @@ impl Readings {
 
 fn text(column: Option<&Vec<Option<PyBackedStr>>>, row: usize) -> Option<&str> {
     column?.get(row)?.as_deref()
+}
+
+/// A shape, as specifications have it.
+pub fn shape(json: &[u8]) -> PyResult<Shape> {
+    let spec: ShapeSpec = serde_json::from_slice(json).map_err(|error| unfit(error.to_string()))?;
+    let said = |errors: Vec<SpecError>| errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join(" ");
+    Shape::compile(&spec).map_err(|errors| unfit(said(errors)))
 }
 
 /// A document as JSON.

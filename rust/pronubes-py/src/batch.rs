@@ -1,5 +1,6 @@
 //! Batches and columns.
 
+use pronubes_core::record::Shape;
 use pronubes_pipeline::batch::{Batch as CoreBatch, ColumnError};
 use pronubes_pipeline::column::{Column as CoreColumn, Dtype, Scalar};
 use pronubes_pipeline::queue::Item;
@@ -7,6 +8,7 @@ use pronubes_pipeline::recording::{LineWriter, message_of};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
+use crate::args;
 use crate::detach;
 use crate::error::{guard, unfit, unknown};
 
@@ -108,9 +110,9 @@ impl Batch {
         &self.0
     }
 
-    fn read(&self, py: Python<'_>, wanted: &Wanted) -> PyResult<Vec<CoreColumn>> {
+    fn read(&self, py: Python<'_>, shape: Option<&Shape>, wanted: &Wanted) -> PyResult<Vec<CoreColumn>> {
         let wanted = dtypes(wanted)?;
-        let columns = detach::for_rows(py, self.0.segment.len(), || self.0.columns(&wanted));
+        let columns = detach::for_rows(py, self.0.segment.len(), || self.0.columns_of(shape, &wanted));
         columns.map_err(|error| column_error(&error))
     }
 
@@ -186,25 +188,27 @@ impl Batch {
     #[pyo3(signature = (name, dtype=None))]
     fn column(&self, py: Python<'_>, name: String, dtype: Option<String>) -> PyResult<Column> {
         guard(|| {
-            let columns = self.read(py, &vec![(name, dtype)])?;
+            let columns = self.read(py, None, &vec![(name, dtype)])?;
             let column = columns.into_iter().next().ok_or_else(|| unfit("A column was asked for and none came."))?;
             Ok(Column::new(py, column))
         })
     }
 
     fn columns(&self, py: Python<'_>, wanted: Wanted) -> PyResult<Vec<Column>> {
-        guard(|| Ok(self.read(py, &wanted)?.into_iter().map(|column| Column::new(py, column)).collect()))
+        guard(|| Ok(self.read(py, None, &wanted)?.into_iter().map(|column| Column::new(py, column)).collect()))
     }
 
-    #[pyo3(signature = (wanted, *, rest_without=None))]
+    #[pyo3(signature = (wanted, *, rest_without=None, shape=None))]
     fn rows<'py>(
         &self,
         py: Python<'py>,
         wanted: Wanted,
         rest_without: Option<Vec<String>>,
+        shape: Option<&[u8]>,
     ) -> PyResult<Bound<'py, PyList>> {
         guard(|| {
-            let mut columns = self.read(py, &wanted)?;
+            let shape = shape.map(args::shape).transpose()?;
+            let mut columns = self.read(py, shape.as_ref(), &wanted)?;
             if let Some(without) = rest_without {
                 let without: Vec<&str> = without.iter().map(String::as_str).collect();
                 columns.push(detach::for_rows(py, self.0.segment.len(), || self.0.rest(&without)));

@@ -60,6 +60,38 @@ async def test_a_payload_becomes_a_row(name, context):
     assert rows(context) == [("a/b", *expected)]
 
 
+OWN = {"value": "d.v", "quality": {"field": "d.q", "as": "classic"}, "time": {"field": "t", "as": "unix_s"}, "unit": "eu"}
+SHAPED = {
+    "opcua": (
+        "opcua",
+        b'{"Value":21.5,"StatusCode":2150694912,"SourceTimestamp":"1970-01-01T00:00:01Z"}',
+        (10**9, 21.5, "BadNoCommunication", None, None, None),
+    ),
+    "opcua without a status": ("opcua", b'{"Value":7,"batch":"B1"}', (5, 7, "Good", None, '{"batch":"B1"}', None)),
+    "a status with flags": ("opcua", b'{"Value":7,"StatusCode":1024}', (5, 7, "0x00000400", None, None, None)),
+    "i3x": ("i3x", b'{"value":null,"quality":"Bad","timestamp":"1970-01-01T00:00:01.5Z"}', (1_500_000_000, None, "Bad", None, None, None)),
+    "own fields": (
+        OWN,
+        b'{"d":{"v":"on","q":24},"t":2,"eu":"1","x":1}',
+        (2 * 10**9, "on", "BadNoCommunication", "1", '{"d":{"v":"on","q":24},"x":1}', None),
+    ),
+    "a quality that nobody knows": (OWN, b'{"d":{"v":1,"q":128},"t":2}', (2 * 10**9, 1, "128", None, '{"d":{"v":1,"q":128}}', None)),
+    "umh": ("umh", b'{"timestamp_ms":3,"value":true}', (3_000_000, 1, None, None, None, None)),
+    "the bare value": ("value", b"1.5", (5, 1.5, None, None, None, None)),
+    "no JSON": ("opcua", b"\xff", (5, None, None, None, None, b"\xff")),
+}
+
+
+@pytest.mark.parametrize("name", SHAPED)
+async def test_a_payload_of_another_shape_becomes_a_row(name, context):
+    shape, payload, expected = SHAPED[name]
+    sink = SqliteSink(SqliteOptions(path="data/history.db", shape=shape), context)
+    await sink.open()
+    await sink.write(ListBatch([("a/b", payload)], time_ns=5))
+    await sink.close()
+    assert rows(context) == [("a/b", *expected)]
+
+
 async def test_a_value_without_unit_takes_that_of_the_route_s_contract(context):
     units = {"made": "Cel"}
     sink = SqliteSink(SqliteOptions(path="data/history.db"), replace(context, units=lambda: units))

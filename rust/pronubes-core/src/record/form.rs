@@ -1,14 +1,15 @@
 //! How qualities and times are written in payloads, and how they are read.
 
 use std::io::Write;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 
 use super::status::{Severity, StatusCode};
-use crate::Reason;
-use crate::expr::Scope;
-use crate::payload::{Cell, number};
+use crate::expr::{Inputs, Scope};
+use crate::payload::{Cell, Literals, Raw, TextArena, number};
 use crate::transform::{is_text, not_wanted, number_in, read_unix, text_in, time};
+use crate::{Meta, Reason};
 
 /// How a quality is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -42,6 +43,12 @@ impl QualityForm {
         found.ok_or(Reason::UnknownQuality)
     }
 
+    /// Reads a quality of a scanned payload by itself; nothing where it is none in this form.
+    #[must_use]
+    pub fn read_raw(self, payload: &[u8], raw: Raw, text: &mut TextArena) -> Option<StatusCode> {
+        alone(payload, text, |scope| self.read(Cell::Raw(raw), scope)).ok()
+    }
+
     fn of_number(self, code: u32) -> Option<StatusCode> {
         match (self, code) {
             (Self::Sparkplug, 192) => Some(StatusCode::GOOD),
@@ -71,6 +78,12 @@ impl QualityForm {
             Self::Classic => number::write_uint(out, to_classic(status).into()),
             Self::Sparkplug => out.extend_from_slice(choose(&b"192"[..], b"500", b"0")),
         }
+    }
+
+    /// Whether it is written as a number.
+    #[must_use]
+    pub const fn is_number(self) -> bool {
+        matches!(self, Self::Status | Self::Classic | Self::Sparkplug)
     }
 
     /// Whether it writes everything that a code says.
@@ -157,6 +170,12 @@ impl TimeForm {
         i64::try_from(ns).map_err(|_| Reason::InvalidTimestamp)
     }
 
+    /// Reads a time of a scanned payload by itself; nothing where it is none in this form.
+    #[must_use]
+    pub fn read_raw(self, payload: &[u8], raw: Raw, text: &mut TextArena) -> Option<i64> {
+        alone(payload, text, |scope| self.read(Cell::Raw(raw), scope)).ok()
+    }
+
     /// Appends a time as JSON; what is finer than the unit is cut off, towards the past.
     pub fn write(self, ns: i64, out: &mut Vec<u8>) {
         if self != Self::Iso8601 {
@@ -167,6 +186,14 @@ impl TimeForm {
         let _ = time::write(ns.into(), &mut |part| out.extend_from_slice(part.as_bytes()));
         out.push(b'"');
     }
+}
+
+/// Reads something that depends on nothing but the payload.
+fn alone<T>(payload: &[u8], text: &mut TextArena, read: impl FnOnce(&mut Scope<'_>) -> T) -> T {
+    static NO_LITERALS: LazyLock<Literals> = LazyLock::new(Literals::default);
+    let (captures, meta) = (&[], &Meta::default());
+    let inputs = Inputs { payload, topic: "", captures, meta, source: "", key: Cell::Missing, literals: &NO_LITERALS };
+    read(&mut inputs.scope(&[], text))
 }
 
 #[cfg(test)]

@@ -201,6 +201,39 @@ impl Shape {
         self.places.iter().find(|place| place.member == member)
     }
 
+    /// Whether the payload is the value, and nothing else.
+    #[must_use]
+    pub const fn is_bare(&self) -> bool {
+        self.is_bare
+    }
+
+    /// Where a member stands, if it has a field.
+    #[must_use]
+    pub fn path(&self, member: Member) -> Option<&FieldPath> {
+        self.place(member).map(|place| &place.path)
+    }
+
+    /// How the quality is written.
+    #[must_use]
+    pub fn quality_form(&self) -> Option<QualityForm> {
+        self.places.iter().find_map(|place| if let Form::Quality(form) = place.form { Some(form) } else { None })
+    }
+
+    /// What a payload without a quality says.
+    #[must_use]
+    pub const fn silent(&self) -> Option<StatusCode> {
+        self.silent
+    }
+
+    /// How the time is written.
+    #[must_use]
+    pub fn time_form(&self) -> Option<TimeForm> {
+        match self.place(Member::Time)?.form {
+            Form::Time(form) => Some(form),
+            _ => None,
+        }
+    }
+
     /// Whether payloads of this shape can say a member.
     #[must_use]
     pub fn holds(&self, member: Member) -> bool {
