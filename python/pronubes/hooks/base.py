@@ -158,6 +158,12 @@ class Hook:
 
     def run(self, batch: _core.Batch) -> HookResult:
         """See `Runnable`."""
+        if self.store is None:
+            return self._run(batch)
+        with self.store.guard:
+            return self._run(batch)
+
+    def _run(self, batch: _core.Batch) -> HookResult:
         if self.declaration.is_per_message:
             return self._run_each(batch)
         states = () if self.store is None else (self.store.of(batch),)

@@ -1,13 +1,14 @@
 """What hooks remember between batches: a mapping per key, bounded in number and size, with values that JSON can say.
 
-A store lives where the function runs. What has changed is taken out now and then (`take_changes`) as bytes, on the thread that runs the
-function, so that nothing changes meanwhile; who takes it keeps it. What comes back from there is decoded when its key comes again.
+A store lives where the function runs. What has changed is taken out now and then (`take_changes`) as bytes; who takes it keeps it. What comes back
+from there is decoded when its key comes again. Whoever runs the function holds `guard` meanwhile, so that nothing is taken out half-changed.
 
 Beyond `max_keys` the key that was not used for the longest time is forgotten, and counted.
 """
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ class StateChanges:
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to keep."""
-        return bool(self.written or self.forgotten)
+        return bool(self.written or self.forgotten or self.unsaved)
 
 
 class StateStore:
@@ -59,6 +60,8 @@ class StateStore:
         self.by = tuple(by)
         self.max_keys = max_keys
         self.evicted = 0
+        # Guards the states and all of the below: the function's thread, who saves, and the threads of two plans during a reload.
+        self.guard = threading.Lock()
         # Ordered by use, the oldest first. Bytes are states that were restored and not used since.
         self._states: dict[str, dict[str, Any] | bytes] = {}  # Any: JSON
         self._touched: dict[str, None] = {}
@@ -78,8 +81,8 @@ class StateStore:
         return len(self._touched) + len(self._forgotten)
 
     def of(self, batch: _core.Batch) -> list[dict[str, Any]]:  # Any: JSON
-        """Return the state of each message of a batch; messages of one key share it."""
-        states, touched = self._states, self._touched
+        """Return the state of each message of a batch; messages of one key share it. To be called under `guard`."""
+        states, touched, forgotten = self._states, self._touched, self._forgotten
         found = []
         for key in self.keys(batch):
             state = states.pop(key, None)
@@ -89,6 +92,7 @@ class StateStore:
                 state = orjson.loads(state)
             states[key] = state
             touched[key] = None
+            forgotten.pop(key, None)
             found.append(state)
         self._bound()
         return found
@@ -100,49 +104,68 @@ class StateStore:
         columns = [batch.column(f"{{{name}}}").to_list() for name in self.by]
         return [_BETWEEN.join(map(str, parts)) for parts in zip(*columns, strict=True)]
 
-    def take_changes(self) -> StateChanges:
-        """Take out what has changed; an empty state is none. To be called on the thread that runs the function."""
-        changes = StateChanges(forgotten=list(self._forgotten))
-        for key in self._touched:
-            state = self._states.get(key)
-            if isinstance(state, bytes):
-                changes.written[key] = state
-            elif state is not None:
-                self._write(key, state, changes)
-        self._touched.clear()
-        self._forgotten.clear()
+    def take_changes(self, *, within_s: float = -1.0) -> StateChanges:
+        """Take out what has changed; an empty state is none.
+
+        Args:
+            within_s: How long to wait for a batch that is under way; when it takes longer, nothing is taken. -1 waits for ever.
+        """
+        changes = StateChanges()
+        guard = self.guard
+        if not guard.acquire(timeout=within_s):
+            return changes
+        try:
+            changes.forgotten = list(self._forgotten)
+            for key in self._touched:
+                state = self._states.get(key)
+                if isinstance(state, bytes):
+                    changes.written[key] = state
+                elif state is not None:
+                    self._write(key, state, changes)
+            self._touched.clear()
+            self._forgotten.clear()
+        finally:
+            guard.release()
         return changes
+
+    def give_back(self, changes: StateChanges) -> None:
+        """Take back changes that could not be kept, so that they are taken out once more."""
+        with self.guard:
+            self._touched.update((key, None) for key in changes.written if key in self._states)
+            self._forgotten.update((key, None) for key in changes.forgotten if key not in self._states)
 
     def restore(self, saved: Mapping[str, bytes]) -> None:
         """Take in what was saved, the key used last at the end."""
         self._states.update(saved)
         self._bound()
-        self._forgotten.clear()
 
     def apply(self, changes: StateChanges) -> None:
         """Take in what has changed in a store elsewhere."""
-        for key in changes.forgotten:
-            self._states.pop(key, None)
-            self._forgotten[key] = None
-        for key, state in changes.written.items():
-            self._states.pop(key, None)
-            self._states[key] = state
-        self._touched.update(dict.fromkeys(changes.written))
+        with self.guard:
+            for key in changes.forgotten:
+                self._states.pop(key, None)
+                self._forgotten[key] = None
+            for key, state in changes.written.items():
+                self._states.pop(key, None)
+                self._states[key] = state
+                self._forgotten.pop(key, None)
+            self._touched.update(dict.fromkeys(changes.written))
+            self._bound()
 
     def saved(self) -> dict[str, bytes]:
         """Return all states as they would be saved."""
-        found = {}
-        for key, state in self._states.items():
-            changes = StateChanges()
-            if isinstance(state, bytes):
-                found[key] = state
-            else:
-                self._write(key, state, changes)
-                found |= changes.written
-        return found
+        changes = StateChanges()
+        with self.guard:
+            for key, state in list(self._states.items()):
+                if isinstance(state, bytes):
+                    changes.written[key] = state
+                else:
+                    self._write(key, state, changes)
+        return changes.written
 
     def disown(self) -> None:
-        """Give every key a state of its own again: a call that was left behind may still write into the old ones."""
+        """Leave a call behind that does not come back: what it still writes goes into states that are nobody's, under a guard that is nobody's."""
+        self.guard = threading.Lock()
         for key in self._touched:
             state = self._states.get(key)
             if isinstance(state, dict):

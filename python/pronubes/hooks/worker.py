@@ -169,6 +169,8 @@ class HookWorker:
         batch, left_s = self._thread.give_up(timeout_s)
         if batch is not None:
             self._left_behind.append(self._thread)
+            if self._hook.store is not None:
+                self._hook.store.disown()
             self._thread = None
             failure = HookFailure("hook_timeout", f"`{self._hook.name}` did not return within {timeout_s:g} s", len(batch))
             self._post.back(self._post.settle(batch, failure))

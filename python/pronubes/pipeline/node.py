@@ -26,6 +26,7 @@ from pronubes.pipeline.clock import Clock
 from pronubes.pipeline.dispatch import Dispatcher
 from pronubes.pipeline.egress import Egress
 from pronubes.pipeline.health import problems
+from pronubes.pipeline.hook_states import HookStates
 from pronubes.pipeline.hooking import HookCounts, HookRunner, hooks_status
 from pronubes.pipeline.ingress import Ingress
 from pronubes.pipeline.quarantine import QuarantineKeeper
@@ -90,6 +91,7 @@ class Node:
         self.quarantine.on_failed_again = self.replayer.failed_again
         self.watch = QuarantineWatch(self)
         self.state = StateKeeper(plan.data_dir, clock=self.clock, every_s=plan.state_every_s)
+        self.hook_states = HookStates(plan.data_dir, clock=self.clock)
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -161,7 +163,7 @@ class Node:
         """
         began_s = time.perf_counter()
         plan = self.plan
-        hooks = plan.load_hooks()
+        hooks = plan.load_hooks(self.hook_states.store_of)
         try:
             engine = Pipeline(plan.spec, plan.node, now_ns=self.clock())
         except SpecFailure as failure:
@@ -185,6 +187,7 @@ class Node:
                 self.start(("node", "clock"), self._follow_clock())
                 self.start(("node", "canary"), self._canary.run())
                 self.start(("node", "state"), self.state.run(engine))
+                self.start(("node", "hook states"), self.hook_states.run(lambda: self.plan.state_every_s))
                 emit(
                     events.NodeStarted(
                         node=plan.name,
@@ -203,6 +206,7 @@ class Node:
             self._dispatcher.stop()
             await self.replayer.close()
             await self.quarantine.close()
+            await self.hook_states.close()
             await asyncio.to_thread(engine.close, now_ns=self.clock())
             self._tell_end()
 
@@ -229,6 +233,7 @@ class Node:
     def start_hooks(self, hooks: list[Runnable]) -> None:
         """Start a runner per hook of the plan. The engine numbers hooks on from plan to plan, so that batches of two plans never mix."""
         self.hooks = {number: runner for number, runner in self.hooks.items() if not runner.has_ended}
+        self.hook_states.adopt(hooks, self.plan.hooks)
         for (number, name), hook, settings in zip(self.engine.hooks(), hooks, self.plan.hooks, strict=True):
             counts = self._hook_counts.setdefault(name, HookCounts())
             runner = HookRunner(number, hook, settings, dispatcher=self.dispatcher, clock=self.clock, counts=counts)

@@ -10,7 +10,7 @@ from pronubes.config.quarantine import Breaker
 from pronubes.connectors.options import TagSourceOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pronubes._core import SpecFailure
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pronubes.errors import ConfigurationError
     from pronubes.hooks.base import Runnable
     from pronubes.hooks.settings import HookSettings
+    from pronubes.hooks.state import StateStore
 
 __all__ = ["NodePlan", "compile_plan", "load_plan"]
 
@@ -77,8 +78,11 @@ class NodePlan:
     path: str = ""
     compiled: Compiled | None = field(default=None, repr=False, compare=False)
 
-    def load_hooks(self) -> list[Runnable]:
+    def load_hooks(self, store_of: Callable[[HookSettings], StateStore]) -> list[Runnable]:
         """Load the hooks, in the order of their numbers, all or none; what was imported and has changed is imported anew. May take seconds.
+
+        Args:
+            store_of: What a hook remembers.
 
         Raises:
             HookUnavailable: One cannot be loaded.
@@ -87,7 +91,7 @@ class NodePlan:
             return []
         from pronubes.hooks.loading import load_all
 
-        return load_all(self.hooks, base_dir=self.base_dir, column_types=self.column_types or ({},) * len(self.hooks))
+        return load_all(self.hooks, base_dir=self.base_dir, column_types=self.column_types or ({},) * len(self.hooks), store_of=store_of)
 
     def refused(self, failure: SpecFailure) -> ConfigurationError:
         """Turn what the engine found wrong with `spec` into findings with lines."""

@@ -36,7 +36,7 @@ async def reload(node: Node, plan: NodePlan) -> None:
         HookUnavailable: A hook cannot be loaded. Nothing has changed.
         ConfigurationError: The engine finds the plan wrong. Nothing has changed.
     """
-    hooks = await asyncio.to_thread(plan.load_hooks) if plan.hooks else []
+    hooks = await asyncio.to_thread(plan.load_hooks, node.hook_states.store_of) if plan.hooks else []
     began_s = time.perf_counter()
     try:
         work = node.engine.swap(plan.spec, plan.node, now_ns=node.clock())

@@ -24,6 +24,10 @@ __all__ = [
     "HookBroken",
     "HookClosed",
     "HookOpened",
+    "HookStateRestored",
+    "HookStateUnsaved",
+    "HookStatesDamaged",
+    "HookStatesNotSaved",
     "LogFailed",
     "LogTold",
     "MetricsServed",
@@ -118,6 +122,47 @@ class StateNotSaved(Event):
     level = "warning"
     sentence = "What stateful steps remember cannot be saved. It is tried again; a restart would begin with older state."
     path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookStateRestored(Event):
+    """A hook has again what it remembered."""
+
+    sentence = "What a Python hook remembered is there again; it is as old as it was saved."
+    hook: str
+    keys: int
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HookStatesDamaged(Event):
+    """The database with the states of hooks cannot be read; hooks begin anew."""
+
+    level = "warning"
+    sentence = "The file with what Python hooks remembered cannot be read. It is set aside; the hooks begin anew."
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookStatesNotSaved(Event):
+    """The states of hooks cannot be saved; it is tried again."""
+
+    level = "warning"
+    sentence = "What Python hooks remember cannot be saved. It is tried again; a restart would begin with older state."
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookStateUnsaved(Event):
+    """A state of a hook is nothing that can be saved: JSON cannot say it, or it is too large."""
+
+    level = "warning"
+    sentence = "What a Python hook remembers of some keys cannot be saved; a restart would begin without."
+    hook: str
+    keys: int
     error: str
 
 
