@@ -91,11 +91,14 @@ fn workloads() -> Vec<Workload> {
     let w3 = r#"{"name":"w3","filter":"plc/{plc}","steps":[{"explode":{}}],"topic":"acme/{plc}/{key}","to":[{"sink":"uns"}]}"#;
     let deep = W1_ROUTE.replace("NAME", "deep").replace("\"set\":{\"unit\"", "\"set\":{\"meta.unit\"");
     let rename_only = r#"{"name":"w5","filter":"raw/{area}/{line}/{plc}/temp/{tag}","topic":"acme/{line}/{tag}","to":[{"sink":"uns"}]}"#;
+    let shape = r#"{"name":"shape","filter":"raw/{rest#}","steps":[{"shape":{"from":{"value":"value","quality":"quality","time":"ts"},"to":"i3x"}}],
+      "topic":"acme/{rest}","to":[{"sink":"uns"}]}"#;
     vec![
         Workload { name: "W1", routes: vec![named("w1")], messages: w1_messages() },
         Workload { name: "W2", routes: vec![w2.into()], messages: w2_messages() },
         Workload { name: "W3", routes: vec![w3.into()], messages: w3_messages() },
         Workload { name: "W5", routes: vec![rename_only.into()], messages: w1_messages() },
+        Workload { name: "shape", routes: vec![shape.into()], messages: w1_messages() },
         Workload { name: "overlapping", routes: vec![named("a"), named("b"), named("c")], messages: w1_messages() },
         Workload { name: "general", routes: vec![deep], messages: w1_messages() },
     ]

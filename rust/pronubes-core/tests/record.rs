@@ -347,3 +347,27 @@ fn a_record_is_written_as_the_named_shapes_say() {
     let infinite = Record { value: Value::F64(f64::INFINITY), ..record };
     assert_eq!(umh.write(&infinite, &mut Vec::new()), Err((Reason::NotFinite, Member::Value)));
 }
+
+#[test]
+fn steps_behind_a_shape_see_the_time_of_the_value() {
+    let steps = |last: serde_json::Value| {
+        let away = json!({"shape": {"from": "reading", "to": {"value": "v"}, "without": ["quality", "unit", "time"]}});
+        [away, last]
+    };
+    let payload = "{\"value\":5,\"timestamp_ms\":3000}";
+    let stamp = json!({"timestamp": {"field": "t", "from": "source", "to": "unix_ms"}});
+    assert_eq!(route(&steps(stamp), payload), [Outcome::emitted("s", "a/b", "{\"v\":5,\"t\":3000}")]);
+    let compute = json!({"compute": {"t": "meta.source_ns"}});
+    assert_eq!(route(&steps(compute), payload), [Outcome::emitted("s", "a/b", "{\"v\":5,\"t\":3000000000}")]);
+
+    let spec = json!({"sources": ["plant"], "sinks": ["s"], "routes": [{"name": "r", "filter": "#", "to": [{"sink": "s"}],
+        "steps": steps(json!({"rate": {"field": "v", "first": "absorb"}}))}]});
+    let mut router = Router::new(compile(&spec.to_string()));
+    let mut recorder = common::Recorder::new(router.plan().clone());
+    for (value, time_ms) in [(5, 3000), (9, 5000)] {
+        let payload = format!("{{\"value\":{value},\"timestamp_ms\":{time_ms}}}");
+        let meta = Meta { received_ns: RECEIVED_NS, ..Meta::default() };
+        router.route(&Message { source: SourceId(0), topic: "a/b", payload: payload.as_bytes(), meta }, &mut recorder);
+    }
+    assert_eq!(recorder.outcomes, [Outcome::emitted("s", "a/b", "{\"v\":9,\"rate\":2.0}")]);
+}

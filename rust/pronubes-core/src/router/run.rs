@@ -95,7 +95,9 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
                 Err(failure) => return Err(failure),
             }
         }
-        let mut inputs = self.inputs(payload, key_cell);
+        // What a step before has read as the time of the value is the source's time from here on.
+        let meta = Meta { source_ns: self.source_ns, ..self.message.meta };
+        let mut inputs = self.inputs(payload, key_cell, &meta);
         if let Some(gate) = &stage.gate {
             let holds = gate.eval_bool(&mut inputs.scope(&level.scan.cells, &mut level.text));
             self.trace.gate(gate, holds);
@@ -116,7 +118,7 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
                             &mut level.scan,
                         )?;
                         payload = &level.marked;
-                        inputs = self.inputs(payload, key_cell);
+                        inputs = self.inputs(payload, key_cell, &meta);
                     }
                 }
             }
@@ -251,7 +253,7 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
         }
     }
 
-    fn inputs<'i>(&self, payload: &'i [u8], key: Cell) -> Inputs<'i>
+    fn inputs<'i>(&self, payload: &'i [u8], key: Cell, meta: &'i Meta) -> Inputs<'i>
     where
         'a: 'i,
         'p: 'i,
@@ -260,7 +262,7 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
             payload,
             topic: self.message.topic,
             captures: self.captures,
-            meta: &self.message.meta,
+            meta,
             source: &self.plan.sources[usize::from(self.message.source.0)],
             key,
             literals: &self.plan.literals,
