@@ -66,6 +66,7 @@ reasons! {
     UnknownQuality "unknown_quality" "The quality is a code that the step does not know." "Look at the original bytes: say `as` how the shape writes qualities, or `map` the code before.";
     NullNotBad "null_not_bad" "The value is `null`, and the quality does not say that it is bad or that there is no data." "Fix the publisher: a value that is not there has a bad quality.";
     QualityNotHeld "quality_not_held" "The value is bad, and its new shape has no place to say so." "Take only good values (`where`), or a shape that has a quality.";
+    IndexOutOfRange "index_out_of_range" "A position lies outside of its text." "Guard it with `size(...)`, or look at the original bytes.";
     FieldExists "field_exists" "A step would write a field that exists already." "Choose another name, or drop the old field first.";
     Late "late" "The time of the message is not later than that of the newest before it, and the step says `late: quarantine`." "Look at the clock of the device and at what buffers on the way; `late: pass` or `drop` is milder.";
     TooManyStates "too_many_states" "The step remembers `max_keys` keys already, and this one is new." "Raise `max_keys` if there are so many tags, or narrow the route; look for a device that invents topics.";

@@ -82,3 +82,40 @@ fn long_texts_inside_of_loops_end() {
     let short = json!({"list": numbers(5_000), "t": "x".repeat(200)});
     assert_eq!(bounded("payload.list.all(x, size(payload.t + string(x)) > 200)", &short), Ok(json!(true)));
 }
+
+#[test]
+fn what_functions_make_is_bounded() {
+    let payload = json!({"t": "x,".repeat(150_000), "list": numbers(5_000), "long": vec!["y".repeat(4_000); 100]});
+    let cases = [
+        ("payload.t.split(\",\").size()", Reason::ExpressionLimit),
+        ("payload.t.split(\"\").size()", Reason::ExpressionLimit),
+        ("payload.t.replace(\",\", \"------\").size()", Reason::TextTooLong),
+        ("payload.t.replace(\"\", payload.t).size()", Reason::TextTooLong),
+        ("payload.long.join(payload.t).size()", Reason::TextTooLong),
+        ("\"%s%s%s%s\".format([payload.t, payload.t, payload.t, payload.t]).size()", Reason::TextTooLong),
+        (
+            "(payload.t + payload.t).format([\"x\"]).size() + \"%x\".format([payload.t + payload.t]).size()",
+            Reason::TextTooLong,
+        ),
+        ("(payload.list + payload.list + payload.list).size()", Reason::ExpressionLimit),
+        ("payload.list.map(x, payload.t.replace(\",\", string(x))).size()", Reason::ExpressionLimit),
+        ("payload.list.map(x, payload.t.split(\",\", 9000)).size()", Reason::ExpressionLimit),
+        ("payload.list.exists(x, payload.t.indexOf(\"y\") == x)", Reason::ExpressionLimit),
+        ("payload.list.exists(x, payload.t.reverse() == \"y\")", Reason::ExpressionLimit),
+        ("payload.list.exists(x, payload.t.lastIndexOf(\"y\", 3) == x)", Reason::ExpressionLimit),
+        ("payload.list.exists(x, payload.list.sum() == 1)", Reason::ExpressionLimit),
+        ("payload.list.exists(x, math.greatest(payload.list) == -1)", Reason::ExpressionLimit),
+    ];
+    for (source, reason) in cases {
+        assert_eq!(bounded(source, &payload), Err(reason), "{source}");
+    }
+    let doubled = format!("[payload.list[0]]{}", ".map(x, [x, x])".repeat(24));
+    assert_eq!(bounded(&doubled, &payload), Err(Reason::ExpressionLimit), "2^24 elements of a few cells");
+    assert_eq!(
+        bounded("payload.list.map(x, payload.long)", &payload),
+        Err(Reason::ExpressionLimit),
+        "5,000 times a long list"
+    );
+    let shown = format!("\"%s\".format([{}])", doubled);
+    assert!(bounded(&shown, &payload).is_err(), "{shown}");
+}

@@ -35,7 +35,8 @@ enum Value {
     Int(i128),
     Double(f64),
     Text(String),
-    List,
+    /// A list of so many ones.
+    List(usize),
     Map,
     /// A number as the payload writes it.
     Written(String),
@@ -120,9 +121,8 @@ fn compare(operator: &str, left: &Value, right: &Value) -> Outcome {
         (Value::Text(left), Value::Text(right)) => Some(left.cmp(right)),
         (Value::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
         (Value::Null, Value::Null) if is_equality => Some(Ordering::Equal),
-        // Every list of the generator is the same.
-        (Value::List, Value::List) if is_equality => Some(Ordering::Equal),
-        (Value::List, Value::List) | (Value::Map, Value::Map) => return Err(fail(Reason::WrongType)),
+        (Value::List(left), Value::List(right)) if is_equality => Some(left.cmp(right)),
+        (Value::List(_), Value::List(_)) | (Value::Map, Value::Map) => return Err(fail(Reason::WrongType)),
         _ => None,
     };
     Ok(Value::Bool(match (operator, ordering) {
@@ -141,6 +141,11 @@ fn arithmetic(operator: &str, is_whole: bool, left: Outcome, right: Outcome) -> 
         && let (Ok(Value::Text(left)), Ok(Value::Text(right))) = (&left, &right)
     {
         return Ok(Value::Text(format!("{left}{right}")));
+    }
+    if operator == "+"
+        && let (Ok(Value::List(left)), Ok(Value::List(right))) = (&left, &right)
+    {
+        return Ok(Value::List(left + right));
     }
     let (left, right) = both(left.and_then(|value| number(&value)), right.and_then(|value| number(&value)))?;
     if let (Value::Int(left), Value::Int(right), false) = (&left, &right, operator == "/" && !is_whole) {
@@ -172,7 +177,7 @@ fn call(name: &str, arguments: Vec<Outcome>) -> Outcome {
     for argument in arguments {
         let argument = match argument {
             Ok(Value::Text(text)) if is_text => Ok(Value::Text(text)),
-            Ok(value @ (Value::List | Value::Map)) if name == "size" => Ok(value),
+            Ok(value @ (Value::List(_) | Value::Map)) if name == "size" => Ok(value),
             Ok(_) if is_text => Err(fail(Reason::WrongType)),
             Ok(value) if is_number => number(&value),
             other => other,
@@ -194,9 +199,11 @@ fn call(name: &str, arguments: Vec<Outcome>) -> Outcome {
         "startsWith" => Value::Bool(texts(0).starts_with(texts(1))),
         "endsWith" => Value::Bool(texts(0).ends_with(texts(1))),
         "contains" => Value::Bool(texts(0).contains(texts(1))),
-        // The lists and objects of the generator have one element.
-        "size" if !matches!(values[0], Value::Text(_)) => Value::Int(1),
-        "size" => Value::Int(texts(0).chars().count() as i128),
+        "size" if matches!(values[0], Value::Map) => Value::Int(1),
+        "size" => match values[0] {
+            Value::List(size) => Value::Int(size as i128),
+            _ => Value::Int(texts(0).chars().count() as i128),
+        },
         "upperAscii" => Value::Text(texts(0).to_ascii_uppercase()),
         "trim" => Value::Text(texts(0).trim().to_owned()),
         "abs" if order(&values[0], &Value::Int(0)).is_lt() => {
@@ -400,7 +407,7 @@ fn payload_values() -> impl Strategy<Value = Value> {
             other => other,
         }),
         2 => prop::sample::select(WRITTEN).prop_map(|text| Value::Written(text.to_owned())),
-        1 => Just(Value::List),
+        1 => (0..3_usize).prop_map(Value::List),
         1 => Just(Value::Map),
     ]
 }
@@ -519,7 +526,7 @@ fn write_payload(fields: &[(&str, Value)], is_escaped: bool) -> String {
         match value {
             Value::Int(value) => write!(out, "{value}").expect("a string"),
             Value::Written(text) => out.push_str(text),
-            Value::List => out.push_str("[1]"),
+            Value::List(size) => write!(out, "[{}]", vec!["1"; *size].join(",")).expect("a string"),
             Value::Map => out.push_str("{\"x\": 1}"),
             Value::Text(text) if is_escaped => {
                 let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
@@ -556,10 +563,11 @@ fn value_of(cell: Cell, scope: &Scope<'_>) -> Value {
                     Value::Text(arena.get(span).into())
                 }
                 Kind::Object => Value::Map,
-                Kind::Array => Value::List,
+                Kind::Array => Value::List(written.matches('1').count()),
             }
         }
-        Cell::List(_) | Cell::Map(_) | Cell::Missing | Cell::Duplicate | Cell::Composite => {
+        Cell::List(span) => Value::List(span.len()),
+        Cell::Time(..) | Cell::Duration(_) | Cell::Map(_) | Cell::Missing | Cell::Duplicate | Cell::Composite => {
             panic!("an expression gave {cell:?}")
         }
     }

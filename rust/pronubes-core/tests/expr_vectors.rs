@@ -3,7 +3,7 @@
 mod expression;
 
 use expression::json;
-use pronubes_core::expr::{Expr, ExprCompiler, ExprError, FUNCTIONS, Inputs, ParseCache, Vars};
+use pronubes_core::expr::{CallStyle, Expr, ExprCompiler, ExprError, Function, Inputs, Library, ParseCache, Vars};
 use pronubes_core::message::Meta;
 use pronubes_core::payload::{Cell, Limits, Literals, PathSetBuilder, Scan, Span, TextArena, scan};
 use pronubes_core::reason::Reason;
@@ -251,11 +251,26 @@ fn every_example_of_the_reference_is_a_vector() {
 #[test]
 fn every_function_has_its_row_in_the_reference() {
     let page = include_str!("../../../docs/reference/expressions.md");
-    for function in FUNCTIONS {
-        let (global, method) = (format!("| `{}(", function.name), format!("| `text.{}(", function.name));
-        assert!(page.contains(&global) || page.contains(&method), "`{}` is not in the reference", function.name);
-        let (_, extensions) = page.split_once("Extensions, named").unwrap();
-        let is_extension = extensions.contains(&global) || extensions.contains(&method);
-        assert_eq!(is_extension, !function.is_standard, "`{}` stands in the wrong table", function.name);
+    let (_, page) = page.split_once("## Functions").expect("a chapter of functions");
+    let headings = [
+        (Library::Standard, "### Standard"),
+        (Library::Strings, "### Texts"),
+        (Library::Math, "### Numbers"),
+        (Library::Pronubes, "### Short names"),
+    ];
+    for function in Function::all() {
+        let (_, heading) = headings.iter().find(|(library, _)| *library == function.library).expect("a heading");
+        let (_, section) = page.split_once(heading).expect(heading);
+        let section = section.split("\n###").next().unwrap_or_default();
+        let row = section.lines().find(|line| {
+            let first = line.strip_prefix("| `").and_then(|line| line.split_once("` |")).map_or("", |(first, _)| first);
+            let call = format!("{}(", function.name);
+            let is_method = |form: &str| form.split_once('.').is_some_and(|(_, rest)| rest.starts_with(&call));
+            first.split("`, `").any(|form| match function.style {
+                CallStyle::Receiver => is_method(form),
+                _ => form.starts_with(&call),
+            })
+        });
+        assert!(row.is_some(), "`{}` has no row below `{heading}`", function.name);
     }
 }

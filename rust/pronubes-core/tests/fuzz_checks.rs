@@ -56,7 +56,8 @@ const TOKENS: &[&str] = &[
     ".a", ".qos", ".limit", ".", "\"x\"", "'ü'", "r\"\\d\"", "\"\"\"", "'", "\"", "b\"x\"", "1", "2.5", "0x1F", "7u", "1e9",
     "9223372036854775808", "(", ")", "[", "]", "{", "}", ",", "?", ":", "+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">",
     ">=", "&&", "||", "!", "`a b`", "//c\n", " ", "\n", "has(", "payload.a", "payload[\"b\"]", ".map(x, x)", ".all(x, ", ".filter(x, ", ".exists(y, ", "x", "y", ".size()", "payload.c", ".startsWith(",
-    "\\", "\\u00fc", "as", "while", "😀", "\0{}",
+    "\\", "\\u00fc", "as", "while", "😀", "\0{}", "timestamp(", "duration(", "\"1h\"", ".split(", ".join(", ".replace(", ".substring(", ".indexOf(",
+    ".format([", "\"%s %x\"", "math.abs(", "math.bitAnd(", "math.greatest(", ".getHours(", ".sum()", "\"ms\"",
 ];
 
 proptest! {

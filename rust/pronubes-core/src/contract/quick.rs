@@ -111,7 +111,8 @@ impl<'a> View<'a> {
                 let literal = self.literals.get(id).filter(|literal| literal.kind == Kind::Text)?;
                 Value::Text(literal.text.as_bytes())
             }
-            Cell::Missing | Cell::Duplicate | Cell::Composite | Cell::List(_) | Cell::Map(_) => return None,
+            Cell::Missing | Cell::Duplicate | Cell::Composite => return None,
+            Cell::List(_) | Cell::Map(_) | Cell::Time(..) | Cell::Duration(_) => return None,
         })
     }
 }

@@ -12,6 +12,9 @@ pub const MAX_MACROS: usize = crate::payload::MAX_LOCALS;
 /// an element, or 64 bytes that are searched, compared or copied meanwhile.
 pub const MAX_STEPS: u32 = 1_000_000;
 
+/// Most bytes of a list or an object that an expression gives, each element and its comma counted.
+pub const MAX_WRITTEN: usize = 8 << 20;
+
 /// How many bytes count as one step.
 const BYTES_PER_STEP: usize = 64;
 
@@ -22,7 +25,15 @@ impl Scope<'_> {
         self.text.spend(u32::try_from(bytes / BYTES_PER_STEP).unwrap_or(u32::MAX));
     }
 
-    /// Counts steps.
+    /// Whether more text and lists may be made for this message.
+    ///
+    /// # Errors
+    /// There is too much already.
+    pub(super) fn check_room(&self) -> Result<(), Reason> {
+        if self.text.is_full() { Err(Reason::ExpressionLimit) } else { Ok(()) }
+    }
+
+    /// Counts steps of a macro; others only count, because only an expression with macros begins to count anew.
     ///
     /// # Errors
     /// There are more than one message may take, or it has made more text or lists than it may.

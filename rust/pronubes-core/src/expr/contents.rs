@@ -1,5 +1,7 @@
 //! What is in lists and objects: of the payload, where they are bytes, and those that expressions made.
 
+use super::bounds::{MAX_ELEMENTS, MAX_WRITTEN};
+use super::functions;
 use super::scope::Scope;
 use super::syntax::Comparison;
 use super::value::{Number, ValueKind, compare, kind_of, no_value, settled};
@@ -173,6 +175,25 @@ pub(super) fn equal_lists(left: Cell, right: Cell, scope: &mut Scope<'_>) -> Res
     }
 }
 
+/// The elements of two lists, one behind the other.
+pub(super) fn joined(left: Cell, right: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
+    let parts = [Elements::of(left, scope)?, Elements::of(right, scope)?];
+    let begun = scope.text.begin_list();
+    let mut count = 0;
+    for mut elements in parts {
+        while let Some(element) = elements.next(scope) {
+            count += 1;
+            scope.text.spend(1);
+            if count > MAX_ELEMENTS || scope.check_room().is_err() {
+                scope.text.drop_list(begun);
+                return Err(Reason::ExpressionLimit);
+            }
+            scope.text.push_element(element);
+        }
+    }
+    Ok(Cell::List(scope.text.end_list(begun)))
+}
+
 /// `item in list`: whether the item equals an element, or is a key of an object. As in CEL, a pair that cannot be
 /// compared matters only if no other is equal.
 pub(super) fn contains(item: Cell, list: Cell, scope: &mut Scope<'_>) -> Result<bool, Reason> {
@@ -193,4 +214,32 @@ pub(super) fn contains(item: Cell, list: Cell, scope: &mut Scope<'_>) -> Result<
         }
     }
     failure.map_or(Ok(false), Err)
+}
+
+/// What a whole expression gives, fit to be written: a time is a text, and what a list or an object repeats does not
+/// make it longer than it may be.
+pub(super) fn finished(cell: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
+    let mut room = MAX_WRITTEN;
+    finish(cell, &mut room, scope)
+}
+
+fn finish(cell: Cell, room: &mut usize, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
+    let cell = match cell {
+        Cell::Time(..) | Cell::Duration(_) => functions::time_text(cell, scope)?,
+        other => other,
+    };
+    if let Cell::List(Span { start, end }) | Cell::Map(Span { start, end }) = cell {
+        for at in start..end {
+            let element = finish(scope.text.cell(at), room, scope)?;
+            scope.text.set_cell(at, element);
+        }
+    }
+    let length = match cell {
+        Cell::Raw(raw) => raw.span().len(),
+        Cell::Text(span) | Cell::Topic(span) => span.len(),
+        Cell::Literal(_) => scope.bytes(cell).len(),
+        _ => 0,
+    };
+    *room = room.checked_sub(length + 1).ok_or(Reason::ExpressionLimit)?;
+    Ok(cell)
 }

@@ -22,10 +22,10 @@ mod syntax;
 mod tree;
 mod value;
 
-pub use bounds::{MAX_ELEMENTS, MAX_MACROS, MAX_STEPS};
+pub use bounds::{MAX_ELEMENTS, MAX_MACROS, MAX_STEPS, MAX_WRITTEN};
 pub use check::RESERVED;
 pub use error::ExprError;
-pub use functions::{CallStyle, FUNCTIONS, Function};
+pub use functions::{CallStyle, Function, Library};
 pub use lexical::{MAX_BYTES, MAX_NESTING, MAX_OPERATORS};
 pub use parse::ParseCache;
 pub use scope::{Inputs, Scope};

@@ -2,6 +2,7 @@
 
 use super::syntax::Constant;
 use super::tree::{Macro, Tree};
+use crate::payload::{Cell, TextArena};
 use std::fmt;
 
 impl fmt::Display for Constant {
@@ -13,8 +14,20 @@ impl fmt::Display for Constant {
             Self::UInt(value) => write!(formatter, "{value}u"),
             Self::Double(value) => write!(formatter, "{value:?}"),
             Self::Text(value) => write!(formatter, "{}", serde_json::Value::from(&**value)),
+            Self::Time(seconds, nanos) => {
+                write!(formatter, "timestamp(\"{}\")", written(Cell::Time(*seconds, *nanos)))
+            }
+            Self::Duration(ns) => write!(formatter, "duration(\"{}\")", written(Cell::Duration(*ns))),
         }
     }
+}
+
+/// The text of a time or a duration.
+fn written(cell: Cell) -> String {
+    let mut arena = TextArena::default();
+    // A constant time is one that has a text.
+    let _ = super::functions::push_time(cell, &mut arena);
+    arena.get(arena.since(0)).to_owned()
 }
 
 /// CEL with all brackets; fields show their path, a part that always fails its reason.

@@ -122,6 +122,10 @@ pub enum Constant {
     Double(f64),
     /// A text.
     Text(Box<str>),
+    /// A point in time, as a [`Cell`](crate::payload::Cell) has it.
+    Time(i64, u32),
+    /// A span of time in nanoseconds.
+    Duration(i64),
 }
 
 /// A comparison: the set of orderings for which it holds, one bit each for less, equal and greater.

@@ -27,6 +27,10 @@ pub enum Type {
     List,
     /// An object.
     Map,
+    /// A point in time.
+    Time,
+    /// A span of time.
+    Duration,
 }
 
 impl Type {
@@ -60,6 +64,8 @@ impl Type {
             Self::Text => "a text",
             Self::List => "a list",
             Self::Map => "an object",
+            Self::Time => "a time",
+            Self::Duration => "a duration",
         }
     }
 }
@@ -204,6 +210,8 @@ impl Constant {
             Self::Int(_) | Self::UInt(_) => Type::Int,
             Self::Double(_) => Type::Double,
             Self::Text(_) => Type::Text,
+            Self::Time(..) => Type::Time,
+            Self::Duration(_) => Type::Duration,
         }
     }
 }
@@ -234,6 +242,9 @@ impl Tree {
                 (left, right) if left.is_number() && right.is_number() => Type::Number,
                 _ => Type::Any,
             },
+            Self::Arithmetic(Operator::Subtract, left, right) if left.may_be_time() => {
+                difference_result(left.result(), right)
+            }
             Self::Arithmetic(operator, left, right) => arithmetic_result(*operator, left.result(), right.result()),
             Self::Call(function, _) => function.gives,
         }
@@ -277,11 +288,42 @@ impl Tree {
         is_open
     }
 
+    /// Whether its value may be a time or a duration, which payloads have none of.
+    #[must_use]
+    pub fn may_be_time(&self) -> bool {
+        match self.result() {
+            Type::Time | Type::Duration => true,
+            // It can also come in by a variable of a macro.
+            Type::Any => self.makes_time() || self.has_any(&|part| matches!(part, Self::Local(..))),
+            _ => false,
+        }
+    }
+
+    /// Whether a time or a duration comes about anywhere.
+    pub(super) fn makes_time(&self) -> bool {
+        self.has_any(&|part| matches!(part.result(), Type::Time | Type::Duration))
+    }
+
+    /// Whether its value may be a list, an object or a time that it makes: what a payload has of them is written already.
+    pub(super) fn makes_contents(&self) -> bool {
+        let makes = |part: &Self| {
+            let is_made =
+                matches!(part, Self::Call(..) | Self::Arithmetic(..) | Self::List(_) | Self::Map(_) | Self::Macro(_));
+            is_made && matches!(part.result(), Type::List | Type::Map)
+        };
+        let can_be = matches!(self.result(), Type::List | Type::Map | Type::Time | Type::Duration | Type::Any);
+        can_be && (self.makes_time() || self.has_any(&makes))
+    }
+
+    fn has_any(&self, is_it: &dyn Fn(&Self) -> bool) -> bool {
+        let mut has_any = is_it(self);
+        self.visit(&mut |part| has_any = has_any || part.has_any(is_it));
+        has_any
+    }
+
     /// Whether it has a macro anywhere.
     pub(super) fn has_macro(&self) -> bool {
-        let mut has_macro = matches!(self, Self::Macro(_));
-        self.visit(&mut |part| has_macro = has_macro || part.has_macro());
-        has_macro
+        self.has_any(&|part| matches!(part, Self::Macro(_)))
     }
 
     /// Of how many parts it consists.
@@ -327,11 +369,25 @@ impl Tree {
     }
 }
 
+/// What `left - right` gives where the left side may be a time or a duration.
+fn difference_result(left: Type, right: &Tree) -> Type {
+    match (left, right.result()) {
+        (Type::Time, Type::Time) | (Type::Duration, _) => Type::Duration,
+        (Type::Time, Type::Duration) => Type::Time,
+        (Type::Any, kind) if kind.is_number() || !right.may_be_time() => Type::Number,
+        _ => Type::Any,
+    }
+}
+
 fn arithmetic_result(operator: Operator, left: Type, right: Type) -> Type {
     match operator {
         Operator::Divide => Type::Double,
         Operator::DivideWhole | Operator::Remainder => Type::Int,
         Operator::Add if left == Type::Text || right == Type::Text => Type::Text,
+        Operator::Add if left == Type::List || right == Type::List => Type::List,
+        Operator::Add if left == Type::Time || right == Type::Time => Type::Time,
+        Operator::Add if left == Type::Duration && right == Type::Duration => Type::Duration,
+        Operator::Add if left == Type::Duration || right == Type::Duration => Type::Any,
         Operator::Add if left == Type::Any && right == Type::Any => Type::Any,
         _ if left == Type::Double || right == Type::Double => Type::Double,
         _ if left == Type::Int && right == Type::Int => Type::Int,

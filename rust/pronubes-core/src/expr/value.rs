@@ -3,6 +3,7 @@
 //! The rules: integers and doubles are one kind, *number*, and compare exactly; values of different kinds are unequal
 //! and have no order; a missing field and a key that stands twice are reasons wherever they are touched.
 
+use super::functions;
 use super::scope::Scope;
 use super::syntax::{Comparison, Operator};
 use crate::payload::{Cell, Kind, Raw, Span, number, text};
@@ -186,6 +187,8 @@ pub(super) enum ValueKind {
     Object,
     Array,
     Composite,
+    Time,
+    Duration,
 }
 
 /// What kind of value a cell holds.
@@ -208,6 +211,8 @@ pub(super) const fn kind_of(cell: Cell) -> Result<ValueKind, Reason> {
         Cell::Composite => ValueKind::Composite,
         Cell::List(_) => ValueKind::Array,
         Cell::Map(_) => ValueKind::Object,
+        Cell::Time(..) => ValueKind::Time,
+        Cell::Duration(_) => ValueKind::Duration,
     })
 }
 
@@ -243,6 +248,9 @@ pub(super) fn compare(comparison: Comparison, left: Cell, right: Cell, scope: &m
             scope.bytes(left).cmp(scope.bytes(right))
         }
         (ValueKind::Bool, ValueKind::Bool) => truth(left)?.cmp(&truth(right)?),
+        (ValueKind::Time, ValueKind::Time) | (ValueKind::Duration, ValueKind::Duration) => {
+            functions::order(left, right).unwrap_or(Ordering::Equal)
+        }
         (ValueKind::Null, ValueKind::Null) if comparison.is_equality() => Ordering::Equal,
         (ValueKind::Array, ValueKind::Array) if comparison.is_equality() => {
             let is_equal = super::contents::equal_lists(left, right, scope)?;
@@ -318,6 +326,7 @@ pub(super) fn joined(left: Cell, right: Cell, scope: &mut Scope<'_>) -> Result<C
     let mark = scope.text.mark();
     push(left, scope)?;
     push(right, scope)?;
+    scope.check_room()?;
     Ok(Cell::Text(scope.text.since(mark)))
 }
 
@@ -337,14 +346,31 @@ pub(super) fn push(cell: Cell, scope: &mut Scope<'_>) -> Result<(), Reason> {
     Ok(())
 }
 
-/// `left + right`: numbers are added, texts joined.
+/// `left + right`: numbers and times are added, texts and lists joined.
 #[inline]
 pub(super) fn sum(left: Cell, right: Cell, scope: &mut Scope<'_>) -> Result<Cell, Reason> {
     match (kind_of(left)?, kind_of(right)?) {
         (ValueKind::Text, ValueKind::Text) => joined(left, right, scope),
+        (ValueKind::Array, ValueKind::Array) => super::contents::joined(left, right, scope),
+        (ValueKind::Time | ValueKind::Duration, _) | (_, ValueKind::Time | ValueKind::Duration) => {
+            functions::sum(left, right)
+        }
         _ => {
             let (left, right) = (Number::of(left, scope.inputs.payload)?, Number::of(right, scope.inputs.payload)?);
             arithmetic(Operator::Add, left, right).map(Number::cell)
+        }
+    }
+}
+
+/// `left - right`, where a side may be a time.
+pub(super) fn difference(left: Cell, right: Cell, scope: &Scope<'_>) -> Result<Cell, Reason> {
+    match (kind_of(left)?, kind_of(right)?) {
+        (ValueKind::Time | ValueKind::Duration, _) | (_, ValueKind::Time | ValueKind::Duration) => {
+            functions::difference(left, right)
+        }
+        _ => {
+            let (left, right) = (Number::of(left, scope.inputs.payload)?, Number::of(right, scope.inputs.payload)?);
+            arithmetic(Operator::Subtract, left, right).map(Number::cell)
         }
     }
 }

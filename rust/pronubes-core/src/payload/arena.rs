@@ -21,6 +21,8 @@ pub struct TextArena {
     cells: Vec<Cell>,
     /// The elements of lists that are being made, those of the innermost one last.
     pending: Vec<Cell>,
+    /// A text that is being made of others.
+    scratch: String,
     /// The variables of the loops that run.
     locals: [Option<Cell>; MAX_LOCALS],
     steps: u32,
@@ -63,6 +65,32 @@ impl TextArena {
         if self.text.get(start..end).is_some() {
             self.text.extend_from_within(start..end);
         }
+    }
+
+    /// Appends a text that is made of others, which may stand in the arena.
+    ///
+    /// # Errors
+    /// Those of `write`; nothing is appended then.
+    pub fn build<E>(&mut self, write: impl FnOnce(&Self, &mut String) -> Result<(), E>) -> Result<Span, E> {
+        let mut made = std::mem::take(&mut self.scratch);
+        made.clear();
+        let outcome = write(self, &mut made);
+        let mark = self.text.len();
+        if outcome.is_ok() {
+            self.text.push_str(&made);
+        }
+        self.scratch = made;
+        outcome.map(|()| self.since(mark))
+    }
+
+    /// Puts another text into the place of what was pushed since `mark`.
+    pub fn rewrite_since(&mut self, mark: usize, write: impl FnOnce(&str, &mut String)) {
+        let mut made = std::mem::take(&mut self.scratch);
+        made.clear();
+        write(self.text.get(mark..).unwrap_or_default(), &mut made);
+        self.text.truncate(mark);
+        self.text.push_str(&made);
+        self.scratch = made;
     }
 
     /// What was pushed since `mark`. Text beyond 4 GiB cannot occur: documents are bounded long before.

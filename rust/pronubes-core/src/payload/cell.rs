@@ -125,4 +125,8 @@ pub enum Cell {
     List(Span),
     /// An object that an expression made: keys and values by turns in the message's [`TextArena`](super::TextArena).
     Map(Span),
+    /// A point in time: seconds since 1970 UTC and nanoseconds of the second. Only inside of expressions.
+    Time(i64, u32),
+    /// A span of time in nanoseconds. Only inside of expressions.
+    Duration(i64),
 }

@@ -115,7 +115,9 @@ fn push_text(cell: Cell, inputs: &Inputs<'_>, arena: &mut TextArena, out: &mut V
         Cell::Literal(id) => out.extend_from_slice(text_of(inputs.literals, id)?.as_bytes()),
         Cell::Missing => return Err(Reason::MissingField),
         Cell::Duplicate => return Err(Reason::DuplicateKey),
-        Cell::Null | Cell::Composite | Cell::List(_) | Cell::Map(_) => return Err(Reason::WrongType),
+        Cell::Null | Cell::Composite | Cell::List(_) | Cell::Map(_) | Cell::Time(..) | Cell::Duration(_) => {
+            return Err(Reason::WrongType);
+        }
     }
     Ok(())
 }

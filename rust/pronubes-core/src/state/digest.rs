@@ -57,7 +57,9 @@ fn feed(hasher: &mut impl Hasher, cell: Cell, arrival: &Arrival<'_>) -> Result<(
             }
         },
         Cell::Text(_) | Cell::Topic(_) | Cell::Literal(_) => feed_text(hasher, arrival.scope.str(cell)?.as_bytes()),
-        Cell::Composite | Cell::List(_) | Cell::Map(_) => return Err(Reason::WrongType),
+        Cell::Composite | Cell::List(_) | Cell::Map(_) | Cell::Time(..) | Cell::Duration(_) => {
+            return Err(Reason::WrongType);
+        }
     }
     Ok(())
 }

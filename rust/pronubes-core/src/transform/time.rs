@@ -5,7 +5,7 @@
 //! plant means is not for us to guess. The calendar is the proleptic Gregorian one; leap seconds are refused.
 
 const NS_PER_SECOND: i128 = 1_000_000_000;
-const SECONDS_PER_DAY: i64 = 86_400;
+pub(crate) const SECONDS_PER_DAY: i64 = 86_400;
 
 /// Reads a time.
 pub(crate) fn parse(text: &str) -> Option<i128> {
@@ -111,7 +111,7 @@ fn days_in(year: i64, month: i64) -> i64 {
 
 /// Days from 1970-01-01, counted in eras of 400 years that begin with March (H. Hinnant, "chrono-compatible low-level
 /// date algorithms").
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = year - i64::from(month <= 2);
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
@@ -120,7 +120,7 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// The inverse of [`days_since_1970`].
-fn date_of(days: i64) -> (i64, i64, i64) {
+pub(crate) fn date_of(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);

@@ -34,8 +34,13 @@ impl Compiled {
     /// Its value on a payload, as JSON.
     pub fn value(&self, payload: &str, arena: &mut TextArena) -> Result<Value, Reason> {
         let mut found = Scan::default();
-        scan(payload.as_bytes(), &self.paths, &Limits { keys: 1 << 20, ..Limits::default() }, &mut found)
-            .expect("the payload is JSON");
+        scan(
+            payload.as_bytes(),
+            &self.paths,
+            &Limits { keys: 1 << 20, text_bytes: 1 << 20, ..Limits::default() },
+            &mut found,
+        )
+        .expect("the payload is JSON");
         let inputs = Inputs {
             payload: payload.as_bytes(),
             topic: "",

@@ -9,7 +9,9 @@ use serde_json::Value;
 pub fn json(cell: Cell, scope: &Scope<'_>) -> Result<Value, Reason> {
     let mut out = Vec::new();
     match cell {
-        Cell::Missing | Cell::Duplicate | Cell::Composite => panic!("an expression gave {cell:?}"),
+        Cell::Missing | Cell::Duplicate | Cell::Composite | Cell::Time(..) | Cell::Duration(_) => {
+            panic!("an expression gave {cell:?}")
+        }
         Cell::Raw(raw) => out.extend_from_slice(raw.span().of(scope.inputs.payload)),
         Cell::Null => out.extend_from_slice(b"null"),
         Cell::Bool(value) => out.extend_from_slice(value.to_string().as_bytes()),

@@ -2,38 +2,42 @@
 
 use super::{Checker, fold};
 use crate::expr::error::{ExprError, nearest};
-use crate::expr::functions::{CallStyle, FUNCTIONS, Function};
+use crate::expr::functions::{CallStyle, Function};
 use crate::expr::syntax::{Constant, MacroKind, Node, NodeKind};
 use crate::expr::tree::{Pattern, Tree, Type};
 
-/// Functions and macros of CEL that are no part of the subset.
-const OF_CEL: [&str; 16] = [
-    "timestamp",
-    "duration",
-    "type",
-    "dyn",
-    "bytes",
-    "uint",
-    "getDate",
-    "getDayOfMonth",
-    "getDayOfWeek",
-    "getDayOfYear",
-    "getFullYear",
-    "getHours",
-    "getMilliseconds",
-    "getMinutes",
-    "getMonth",
-    "getSeconds",
-];
+/// Functions of CEL that are no part of the subset.
+const OF_CEL: [&str; 4] = ["type", "dyn", "bytes", "uint"];
+
+/// The libraries whose functions are called by their name: `math.abs(x)`.
+const LIBRARIES: [&str; 2] = ["math", "strings"];
 
 impl Checker<'_, '_> {
     pub(super) fn call(&mut self, name: &str, receiver: Option<&Node>, arguments: &[Node], node: &Node) -> Tree {
         if name == "matches" {
             return self.matches(receiver, arguments, node);
         }
-        let Some(function) = Function::find(name) else {
-            return self.unknown_function(name, receiver, arguments, node);
-        };
+        if let Some(library) = self.library(receiver) {
+            let full = format!("{library}.{name}");
+            return match Function::find(&full) {
+                Some(function) => self.known(function, None, arguments, node),
+                None => self.unknown_function(&full, None, arguments, node),
+            };
+        }
+        match Function::find(name) {
+            Some(function) => self.known(function, receiver, arguments, node),
+            None => self.unknown_function(name, receiver, arguments, node),
+        }
+    }
+
+    /// The library that a receiver names.
+    fn library(&self, receiver: Option<&Node>) -> Option<&'static str> {
+        let NodeKind::Name(name) = &receiver?.kind else { return None };
+        let is_variable = self.local(name).is_some() || self.compiler.captures.contains(name);
+        LIBRARIES.into_iter().find(|library| **library == **name && !is_variable)
+    }
+
+    fn known(&mut self, function: &'static Function, receiver: Option<&Node>, arguments: &[Node], node: &Node) -> Tree {
         let is_wrong_style = match function.style {
             CallStyle::Global => receiver.is_some(),
             CallStyle::Receiver => receiver.is_none(),
@@ -42,29 +46,41 @@ impl Checker<'_, '_> {
         let parts: Vec<&Node> = receiver.into_iter().chain(arguments).collect();
         let (fewest, most) = function.arity();
         if is_wrong_style || parts.len() < fewest || parts.len() > most {
-            let message = format!("`{name}` is not called like this.");
+            let message = format!("`{}` is not called like this.", function.name);
             let error = self.make(node.extent, message, usage(function));
             parts.into_iter().for_each(|part| {
                 self.node(part);
             });
             return self.push(error);
         }
-        if name == "size" {
-            return self.size(function, parts[0], node);
-        }
-        let parts = parts.into_iter().map(|part| self.wanted(part, function.takes)).collect();
-        fold::strict(Tree::Call(function, parts), node.extent)
-    }
-
-    /// `size()` takes what has a length.
-    fn size(&mut self, function: &'static Function, part: &Node, node: &Node) -> Tree {
-        let tree = self.container(part);
-        if !tree.result().can_be_container() && tree.result() != Type::Text {
-            let message = format!("This is {}.", tree.result().name());
-            let error = self.make(part.extent, message, "a text, a list or an object");
+        let trees: Vec<Tree> =
+            parts.iter().enumerate().map(|(number, part)| self.argument(part, function.takes(number))).collect();
+        if let Some((number, check)) = function.constant
+            && let Some(Tree::Constant(Constant::Text(text))) = trees.get(number)
+            && let Err(message) = check(text)
+        {
+            let error = self.make(parts[number].extent, message, "one that is known");
             return self.push(error);
         }
-        fold::strict(Tree::Call(function, vec![tree]), node.extent)
+        fold::strict(Tree::Call(function, trees), node.extent)
+    }
+
+    /// An argument, which must be able to be of one of these types.
+    fn argument(&mut self, part: &Node, types: &[Type]) -> Tree {
+        if let [wanted] = *types {
+            return self.wanted(part, wanted);
+        }
+        let tree = if types.contains(&Type::Map) { self.container(part) } else { self.node(part) };
+        if types.iter().any(|wanted| tree.result().can_be(*wanted)) {
+            return tree;
+        }
+        let names: Vec<&str> = types.iter().map(|wanted| wanted.name()).collect();
+        let expected = match names.as_slice() {
+            [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+            names => names.join(", "),
+        };
+        let error = self.make(part.extent, format!("This is {}.", tree.result().name()), expected);
+        self.push(error)
     }
 
     fn unknown_function(&mut self, name: &str, receiver: Option<&Node>, arguments: &[Node], node: &Node) -> Tree {
@@ -73,7 +89,7 @@ impl Checker<'_, '_> {
             let error = self.make(node.extent, format!("`{name}` is not called like this."), macro_usage(name));
             return self.push(error);
         }
-        let known = FUNCTIONS.iter().map(|function| function.name).chain(["matches", "has"]).chain(macros);
+        let known = Function::all().map(|function| function.name).chain(["matches", "has"]).chain(macros);
         let error = if OF_CEL.contains(&name) {
             let message = format!("CEL has the function `{name}`, the expressions of pronubes have not.");
             self.make(node.mark, message, "a function of the reference")
@@ -124,14 +140,29 @@ fn macro_usage(name: &str) -> String {
     if name == MacroKind::Map.name() { format!("{forms} or `list.map(x, condition, ...)`") } else { forms }
 }
 
+/// How a function is called, with words for its arguments.
 fn usage(function: &Function) -> String {
-    let name = function.name;
-    match (function.style, function.arity()) {
-        (CallStyle::Global, (1, _)) => format!("`{name}(value)`"),
-        (CallStyle::Global, (_, most)) => format!("`{name}(first, second)`, up to {most} values"),
-        (CallStyle::Both, _) => format!("`{name}(text)` or `text.{name}()`"),
-        (CallStyle::Receiver, (1, _)) => format!("`text.{name}()`"),
-        (CallStyle::Receiver, _) => format!("`text.{name}(\"part\")`"),
+    let (fewest, most) = function.arity();
+    let word = |number: usize| match function.takes(number) {
+        [Type::Text] => "text",
+        [Type::Number] => "number",
+        [Type::List] => "list",
+        [Type::Time] | [Type::Time, _] => "time",
+        _ => "value",
+    };
+    let list = |from: usize, count: usize| (from..count).map(word).collect::<Vec<_>>().join(", ");
+    let form = |count: usize| match function.style {
+        CallStyle::Receiver => format!("`{}.{}({})`", word(0), function.name, list(1, count)),
+        CallStyle::Both => {
+            let (name, value) = (function.name, word(0));
+            format!("`{name}({value})` or `{value}.{name}()`")
+        }
+        CallStyle::Global => format!("`{}({})`", function.name, list(0, count)),
+    };
+    match most {
+        most if most == fewest => form(fewest),
+        most if most > function.takes.len() => format!("{}, up to {most} values", form(fewest)),
+        most => format!("{} or {}", form(fewest), form(most)),
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) fn conditional(condition: Tree, then: Tree, otherwise: Tree) -> Tree 
 /// The value of a tree that reads nothing of a message.
 fn evaluate(tree: &Tree) -> Result<Tree, Reason> {
     let mut literals = Literals::default();
-    let code = lower::whole(tree, &mut literals);
+    let code = lower::lower(tree, &mut literals);
     let mut text = TextArena::default();
     let inputs = Inputs {
         payload: b"",
@@ -104,6 +104,8 @@ fn constant(cell: Cell, scope: &Scope<'_>) -> Result<Tree, Reason> {
         Cell::Int(value) => Constant::Int(value),
         Cell::UInt(value) => Constant::UInt(value),
         Cell::Double(value) => Constant::Double(value),
+        Cell::Time(seconds, nanos) => Constant::Time(seconds, nanos),
+        Cell::Duration(ns) => Constant::Duration(ns),
         Cell::List(span) => return all(scope.text.cells(span)).map(Tree::List),
         Cell::Map(span) => return all(scope.text.cells(span)).map(Tree::Map),
         cell => Constant::Text(scope.str(cell)?.into()),

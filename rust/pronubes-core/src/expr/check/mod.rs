@@ -121,15 +121,18 @@ impl Checker<'_, '_> {
     fn arithmetic(&mut self, operator: Operator, left: &Node, right: &Node, node: &Node) -> Tree {
         let is_whole = operator == Operator::Divide && is_int_call(left) && is_int_call(right);
         let operator = if is_whole { Operator::DivideWhole } else { operator };
-        let sides = if operator == Operator::Add {
+        let sides = if matches!(operator, Operator::Add | Operator::Subtract) {
             (self.node(left), self.node(right))
         } else {
             (self.wanted(left, Type::Number), self.wanted(right, Type::Number))
         };
         let types = (sides.0.result(), sides.1.result());
-        if operator == Operator::Add && !addable(types.0, types.1) {
-            let message = format!("`+` cannot take {} and {}.", types.0.name(), types.1.name());
-            let mut error = self.make(node.extent, message, "two numbers or two texts");
+        if !combinable(operator, types.0, types.1) {
+            let symbol = operator.symbol();
+            let message = format!("`{symbol}` cannot take {} and {}.", types.0.name(), types.1.name());
+            let expected =
+                if operator == Operator::Add { "two numbers, texts, lists or times" } else { "two numbers or times" };
+            let mut error = self.make(node.extent, message, expected);
             if types.0 == Type::Text || types.1 == Type::Text {
                 error = error.hint("A number becomes a text by `string(...)`.");
             }
@@ -163,9 +166,19 @@ fn is_int_call(node: &Node) -> bool {
     matches!(&node.kind, NodeKind::Call { name, receiver: None, .. } if **name == *"int")
 }
 
-fn addable(left: Type, right: Type) -> bool {
-    let fits = |kind: Type| matches!(kind, Type::Any | Type::Text) || kind.is_number();
-    fits(left) && fits(right) && left.can_be(right)
+/// Whether `+` or `-` may get these; the other operators have looked at each side by itself.
+fn combinable(operator: Operator, left: Type, right: Type) -> bool {
+    use Type::{Any, Duration, List, Text, Time};
+    let is_time = |kind: Type| matches!(kind, Time | Duration | Any);
+    match (operator, left, right) {
+        (Operator::Add, Any | Text, Any | Text) | (Operator::Add, Any | List, Any | List) => true,
+        (Operator::Add, Time, Time) | (Operator::Subtract, Duration, Time) => false,
+        (Operator::Add | Operator::Subtract, left, right) => {
+            let is_number = |kind: Type| kind.is_number() || kind == Any;
+            (is_number(left) && is_number(right)) || (is_time(left) && is_time(right))
+        }
+        _ => true,
+    }
 }
 
 fn capital(text: &str) -> String {

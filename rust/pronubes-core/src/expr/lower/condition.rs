@@ -1,11 +1,12 @@
 //! Conditions: comparisons of a field with a constant in one closure, and chains of them without a call in between.
 
 use super::super::contents;
+use super::super::functions::order;
 use super::super::tree::Pattern;
 use super::super::value::{compare, kind_of, no_value, settled, truth};
 use super::number::{double_fn, is_number, number_of};
 use super::{
-    BoolFn, Cell, Comparison, Constant, Literals, Number, Reason, Scope, SlotId, Tree, Type, cell_fn,
+    BoolFn, Cell, Comparison, Constant, Literals, Number, Reason, Scope, SlotId, Tree, Type, cell_fn, constant_cell,
     lower as lower_cell,
 };
 use crate::payload::{Kind, Raw, number};
@@ -208,6 +209,9 @@ fn membership(part: &Tree, constants: &[Constant], literals: &mut Literals) -> B
         .iter()
         .filter_map(|constant| if let Constant::Bool(value) = constant { Some(*value) } else { None })
         .collect();
+    let is_time = |constant: &&Constant| matches!(constant, Constant::Time(..) | Constant::Duration(_));
+    let times: Box<[Cell]> =
+        constants.iter().filter(is_time).map(|constant| constant_cell(constant, literals)).collect();
     let has_null = constants.contains(&Constant::Null);
     let hashed: Option<HashSet<Box<[u8]>>> = (texts.len() >= HASH_FROM).then(|| texts.iter().cloned().collect());
     Box::new(move |scope| {
@@ -225,6 +229,9 @@ fn membership(part: &Tree, constants: &[Constant], literals: &mut Literals) -> B
                 let text = settled(cell, scope)?;
                 let text = scope.bytes(text);
                 hashed.as_ref().map_or_else(|| texts.iter().any(|known| **known == *text), |known| known.contains(text))
+            }
+            ValueKind::Time | ValueKind::Duration => {
+                times.iter().any(|time| order(cell, *time).is_some_and(std::cmp::Ordering::is_eq))
             }
             ValueKind::Object | ValueKind::Array | ValueKind::Composite => false,
         })

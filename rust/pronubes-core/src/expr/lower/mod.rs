@@ -52,21 +52,21 @@ impl Code {
     }
 }
 
-/// The code of a whole expression: what its macros do is counted from here on.
+/// The code of a whole expression: what its macros do is counted from here on, and what it makes is fit to be written.
 pub(super) fn whole(tree: &Tree, literals: &mut Literals) -> Code {
     let code = lower(tree, literals);
-    if !tree.has_macro() {
-        return code;
-    }
+    let (has_macro, makes_contents) = (tree.has_macro(), tree.makes_contents());
     match code {
-        Code::Bool(code) => Code::Bool(Box::new(move |scope| {
+        Code::Bool(code) if has_macro => Code::Bool(Box::new(move |scope| {
             scope.text.begin_steps();
             code(scope)
         })),
-        code => Code::Cell(Box::new(move |scope| {
+        code if has_macro || makes_contents => Code::Cell(Box::new(move |scope| {
             scope.text.begin_steps();
-            code.eval(scope)
+            let cell = code.eval(scope)?;
+            if makes_contents { contents::finished(cell, scope) } else { Ok(cell) }
         })),
+        code => code,
     }
 }
 
@@ -136,6 +136,8 @@ pub(super) fn constant_cell(constant: &Constant, literals: &mut Literals) -> Cel
         Constant::UInt(value) => Cell::UInt(*value),
         Constant::Double(value) => Cell::Double(*value),
         Constant::Text(text) => Cell::Literal(literals.add_text(text)),
+        Constant::Time(seconds, nanos) => Cell::Time(*seconds, *nanos),
+        Constant::Duration(ns) => Cell::Duration(*ns),
     }
 }
 
@@ -246,6 +248,10 @@ fn call(function: &Function, parts: &[Tree], literals: &mut Literals) -> Code {
             let cell = first(scope)?;
             action(cell, scope)
         }),
+        Action::Some(action) => {
+            arguments.insert(0, first);
+            some(action, arguments.into())
+        }
         Action::Two(action) | Action::Fold(action) => {
             let rest = arguments.into_boxed_slice();
             Box::new(move |scope| {
@@ -257,5 +263,16 @@ fn call(function: &Function, parts: &[Tree], literals: &mut Literals) -> Code {
                 Ok(result)
             })
         }
+    })
+}
+
+/// A call of a function that takes its arguments at once.
+fn some(action: fn(&[Cell], &mut Scope<'_>) -> Result<Cell, Reason>, arguments: Box<[CellFn]>) -> CellFn {
+    Box::new(move |scope| {
+        let mut values = [Cell::Missing; super::functions::MANY];
+        for (value, argument) in values.iter_mut().zip(&arguments) {
+            *value = argument(scope)?;
+        }
+        action(&values[..arguments.len().min(values.len())], scope)
     })
 }

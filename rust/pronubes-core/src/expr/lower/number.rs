@@ -1,6 +1,6 @@
 //! Arithmetic: closures over doubles where the result is certainly a double, over numbers elsewhere.
 
-use super::super::value::{arithmetic, double, finite, joined, negated, sum};
+use super::super::value::{arithmetic, difference, double, finite, joined, negated, sum};
 use super::{Code, DoubleFn, Literals, Number, NumberFn, Operator, SlotId, Tree, Type, cell_fn};
 use super::{Constant, constant_cell};
 use crate::payload::Cell;
@@ -14,7 +14,14 @@ pub(super) fn lower(tree: &Tree, literals: &mut Literals) -> Code {
         return Code::Double(double_fn(tree, literals));
     }
     match tree {
-        Tree::Arithmetic(Operator::Add, left, right) if matches!(tree.result(), Type::Text | Type::Any) => {
+        Tree::Arithmetic(Operator::Subtract, left, right) if !tree.result().is_number() => {
+            let (left, right) = (cell_fn(left, literals), cell_fn(right, literals));
+            Code::Cell(Box::new(move |scope| {
+                let (left, right) = (left(scope)?, right(scope)?);
+                difference(left, right, scope)
+            }))
+        }
+        Tree::Arithmetic(Operator::Add, left, right) if !tree.result().is_number() => {
             let is_text = tree.result() == Type::Text;
             let (left, right) = (cell_fn(left, literals), cell_fn(right, literals));
             Code::Cell(Box::new(move |scope| {

@@ -137,6 +137,8 @@ pub(crate) fn write_cell(cell: Cell, inputs: &Inputs<'_>, arena: &TextArena, out
         Cell::Null | Cell::Missing | Cell::Duplicate | Cell::Composite | Cell::Double(_) => {
             out.extend_from_slice(b"null")
         }
+        // An expression gives its times as text.
+        Cell::Time(..) | Cell::Duration(_) => out.extend_from_slice(b"null"),
     }
 }
 
