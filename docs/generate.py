@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
@@ -421,12 +422,76 @@ What the node does not have (a log, a connection) is left out. The usual `proces
 """
 
 
+def cel_page() -> str:
+    """Make docs/reference/cel.md, from the vectors of CEL's own tests."""
+    vectors = json.loads((DOCS.parent / "tests" / "vectors" / "expr" / "cel_spec.json").read_text(encoding="utf-8"))
+    cases, about = vectors["cases"], vectors["about"]
+    differences: dict[str, list[dict[str, Any]]] = {}
+    for case in cases:
+        if "deviation" in case:
+            differences.setdefault(case["deviation"], []).append(case)
+    rows = ["| difference | cases | for example | here |", "|---|---|---|---|"]
+    for difference, shown in differences.items():
+        example = min(shown, key=lambda case: len(case["expression"]))
+        rows.append(f"| {difference} | {len(shown)} | {_code(example['expression'])} | {_result(example)} |")
+    left_out = ["| left out because | cases |", "|---|---|", *(f"| {reason} | {count} |" for reason, count in about["left_out"].items() if count)]
+    same = len(cases) - sum(map(len, differences.values()))
+    head = _CEL_HEAD.format(all=about["cases_of_cel"], run=len(cases), same=same, source=about["source"])
+    return "\n".join([GENERATED, head, *rows, _CEL_MIDDLE, *left_out, ""])
+
+
+def _code(text: str) -> str:
+    text = text.replace("|", "\\|")
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
+
+
+def _result(case: dict[str, Any]) -> str:
+    if "errors" in case:
+        return "an error at load: " + case["errors"][0]["says"].replace("|", "\\|")
+    if "reason" in case:
+        return f"the reason `{case['reason']}`"
+    return _code(json.dumps(case.get("value"), ensure_ascii=False))
+
+
+_CEL_HEAD = """\
+# What differs from CEL
+
+[Expressions](expressions.md) are a subset of CEL, and some of it means something else here. CEL's own conformance tests have {all:,} cases.
+{run:,} of them can be said in our expressions and run in our suite (`tests/vectors/expr/cel_spec.json`); {same:,} give what CEL gives, or fail
+as in CEL. The others are below: each case names its difference, and this page is made of the cases.
+
+Source: {source}.
+"""
+
+
+_CEL_MIDDLE = """
+No case shows these:
+
+* `has(payload.a.b)` is false, not a failure, when `payload.a` is missing or no object.
+* `string()` of a number of the payload is its text as written.
+* `bool()` takes texts only, `payload.list[0]` and `payload.list["0"]` name the same element.
+* An index beyond a list, and a key that is not there, are the reason `missing_field`; a key that stands twice in the payload is `duplicate_key`.
+* A time or a duration that an expression gives is a text.
+* `timestamp(x, unit)`, `duration(x, unit)`, `int(time, unit)` and `double(time, unit)` are not in CEL.
+* Durations have 64 bits of nanoseconds (292 years); CEL's specification allows 10,000 years, not all of its implementations do.
+* `%f` and `%e` of `format` take integers too, `%s` writes numbers of the payload as they stand there and refuses objects.
+* `abs`, `ceil`, `floor`, `max`, `min`, `round` and `list.sum()` are not in CEL.
+* The pattern of `matches` is a constant.
+* Types that cannot fit (`topic == 5`) and constant parts that always fail are errors at load, also where CEL would not get there. A constant
+  that fails only in a branch that another constant excludes is fine: `vars.n == 0 ? 0.0 : 1 / vars.n`.
+* Limits: 64 KiB of text, 256 operators, dots and brackets, 32 levels of nesting, and the [bounds](expressions.md#bounds) of what is made.
+
+## What is not there
+"""
+
+
 def _first_line(part: type[BaseModel]) -> str:
     return (part.__doc__ or "").strip().split("\n")[0]
 
 
 PAGES: dict[str, Callable[[], str]] = {
     "reference/cases.md": cases_page,
+    "reference/cel.md": cel_page,
     "reference/configuration.md": configuration_page,
     "reference/contracts.md": contracts_page,
     "reference/exit-codes.md": exit_codes_page,
