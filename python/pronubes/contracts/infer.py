@@ -320,7 +320,7 @@ def _range(seen: _Seen, *, is_integer: bool) -> dict[str, Any]:  # Any: numbers
     if seen.low == seen.high:
         return {}  # one value says nothing about others
     low, high = _widened(seen.low, seen.high)
-    if not (math.isfinite(low) and math.isfinite(high)) or max(abs(seen.low), abs(seen.high)) >= _LARGEST:
+    if not (math.isfinite(low) and math.isfinite(high)) or max(abs(low), abs(high)) >= _LARGEST:
         return {}
     return {"range": [math.floor(low), math.ceil(high)] if is_integer or _is_whole(low, high) else [low, high]}
 
