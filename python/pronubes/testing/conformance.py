@@ -13,6 +13,8 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from pronubes.connectors.base import EndOfInput, Settlement, WriteResult
 from pronubes.errors import BackOff, NotConnected
 from pronubes.testing.batches import ListBatch
@@ -20,7 +22,7 @@ from pronubes.testing.batches import ListBatch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pronubes.connectors.base import BatchSink, BatchSource, ConnectorContext
+    from pronubes.connectors.base import BatchSink, BatchSource, ConnectorContext, SourceBatch
 
 __all__ = ["SinkConformance", "SourceConformance"]
 
@@ -232,6 +234,31 @@ async def _cancelled(sink: BatchSink, batch: ListBatch, *, after: int) -> None:
     await asyncio.gather(writing, return_exceptions=True)
 
 
+def _check_rules(batch: SourceBatch) -> None:
+    """Hand values to an engine: what breaks the rules of quality it puts into its quarantine."""
+    if batch.values is None:
+        return
+    from pronubes import _core
+
+    spec = {"sources": ["source"], "sinks": ["sink"], "routes": [{"name": "all", "to": [{"sink": "sink"}]}]}
+    node = {"sources": [{"name": "source", "kind": "batch", "delivery": "volatile"}], "sinks": [{"name": "sink", "kind": "batch"}]}
+    pipeline = _core.Pipeline(orjson.dumps(spec), orjson.dumps(node), now_ns=0)
+    pipeline.push_values(
+        "source",
+        batch.topics,
+        batch.values,
+        qualities=batch.qualities,
+        statuses=batch.statuses,
+        units=batch.units,
+        origins=batch.origins,
+        source_ns=batch.source_ns,
+        now_ns=0,
+    )
+    refused = pipeline.take_quarantine()
+    if refused is not None:
+        raise AssertionError(f"Values break the rules of records: {sorted(reason for _, reason in refused.reasons())}.")
+
+
 async def _read_all(source: BatchSource) -> int:
     count = 0
     while True:
@@ -240,5 +267,6 @@ async def _read_all(source: BatchSource) -> int:
         except EndOfInput:
             return count
         count += len(batch.topics) or len((batch.lines or b"").splitlines())
+        _check_rules(batch)
         if batch.position is not None:
             await source.settle(batch.position, Settlement.DONE)

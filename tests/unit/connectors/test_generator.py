@@ -8,6 +8,14 @@ import pytest
 
 from pronubes.connectors.base import EndOfInput
 from pronubes.connectors.generator import GeneratorOptions, GeneratorSource
+from pronubes.testing import SourceConformance
+
+
+class TestGeneratorConformance(SourceConformance):
+    expected = 3000
+
+    def make_source(self, context):
+        return GeneratorSource(GeneratorOptions(tags=7, rate=1e6, count=self.expected, unit="Cel", faulty=0.2), context)
 
 
 async def take_all(context, **options):
