@@ -101,6 +101,8 @@ async def test_a_node_is_recorded_on_either_side_and_goes_on(broker, node, recor
     comes = RecordProcess(tmp_path / "in", "-c", str(node.config))
     leaves = record("-c", str(node.config), "--side", "out", "--filter", "acme/l1")
     beside = [*MESSAGES, ("raw/nobody/wants", b"1")]
+    code, text = run("tap", "-c", str(node.config), "--side", "in", "--seconds", "0.1", "--json")
+    assert (code, text) == (0, "")
     async with subscribing(broker.port, "acme/#") as subscriber:
         await until(lambda: comes.file.exists() and leaves.file.exists(), "both have begun")
         await publish_surely(broker.port, [("raw/l1/temp", b"0")] * 3, identifier="plant")  # until both taps stand

@@ -12,11 +12,13 @@ import binascii
 import sys
 import time
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pronubes.cli.exit_codes import ExitCode
 from pronubes.cli.output import add_json_argument, print_json
+from pronubes.recording import is_recording_file, messages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,7 +59,7 @@ _EPILOG = """\
 examples:
   pronubes bench                                        the built-in work
   pronubes bench -c line2.yaml                          a configuration, with messages made up from its filters
-  pronubes bench -c line2.yaml --messages day.ndjson    the same with recorded messages, as an ndjson sink writes them
+  pronubes bench -c line2.yaml --messages day.pnrec     the same with recorded messages, or with those that an ndjson sink wrote
 
 It measures the router and its Python API in this process, on one core, without sockets and sinks.
 `make bench` in the sources measures whole programs over a broker, with their peers.
@@ -83,7 +85,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("-c", "--config", metavar="FILE", help="The configuration (default: the built-in work W1, not ./pronubes.yaml).")
-    parser.add_argument("--messages", metavar="FILE", help="An NDJSON recording with `topic` and `payload` in each line.")
+    parser.add_argument("--messages", metavar="FILE", help="A recording, or lines of JSON with `topic` and `payload` in each.")
     parser.add_argument("--source", metavar="NAME", help="The source that recorded messages come from (default: the first).")
     parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="How long to measure (default: 3).")
     add_json_argument(parser)
@@ -184,12 +186,16 @@ def _reading(filter_: str, number: int) -> tuple[str, bytes]:
 
 
 def read_messages(path: Path) -> Messages:
-    """Read a recording, at most its first million lines.
+    """Read a recording or lines of JSON, at most a million messages.
 
     Raises:
         UnreadableMessagesError: The file cannot be read, or a line is no message.
     """
     messages: Messages = []
+    if path.is_file() and is_recording_file(path):
+        messages += ((message.topic, message.payload) for message in islice(messages_of(path), MOST_MESSAGES))
+        if messages:
+            return messages
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):

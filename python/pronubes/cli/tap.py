@@ -1,4 +1,4 @@
-"""`pronubes tap`: watches messages as they leave the routes of a running node, or on any broker."""
+"""`pronubes tap`: watches messages as they come into a running node or leave its routes, or on any broker."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _EPILOG = """\
 examples:
   pronubes tap                                          everything that leaves the routes of ./pronubes.yaml
   pronubes tap 'acme/+/bottling/#' -n 10                ten messages of one branch
+  pronubes tap --side in 'raw/#'                        what its sources hand in, before any route
   pronubes tap --json | jq .topic                       for programs
   pronubes tap --url mqtt://127.0.0.1:1883 'raw/#'      what a broker has, before it is routed
 """
@@ -35,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filter", nargs="?", default="#", metavar="FILTER", help="An MQTT filter (default: #).")
     add_config_argument(parser)
     parser.add_argument("--url", metavar="URL", help="Watch a broker (mqtt://HOST:PORT) instead of a node.")
+    parser.add_argument("--side", choices=("in", "out"), default="out", help="What leaves the routes of a node (default), or what its sources hand in.")
     parser.add_argument("-n", "--count", type=int, metavar="N", help="End after N messages.")
     parser.add_argument("--seconds", type=float, metavar="S", help="End after S seconds.")
     add_json_argument(parser)
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _watch(arguments: argparse.Namespace) -> None:
     left = arguments.count
-    lines = _broker(arguments.url, arguments.filter) if arguments.url else node_lines(arguments.config, arguments.filter)
+    lines = _broker(arguments.url, arguments.filter) if arguments.url else node_lines(arguments.config, arguments.filter, side=arguments.side)
     try:
         async with asyncio.timeout(arguments.seconds):
             async for line in lines:

@@ -8,7 +8,7 @@ import base64
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import orjson
 
@@ -93,8 +93,8 @@ async def _node(config: str, topic_filter: str) -> AsyncIterator[Recorded]:
         yield Recorded(record["topic"], _payload(record), time.time_ns(), bool(record.get("retain")))
 
 
-async def node_lines(config: str, topic_filter: str) -> AsyncIterator[bytes]:
-    """Give what leaves the routes of the running node, as lines of JSON.
+async def node_lines(config: str, topic_filter: str, *, side: Literal["in", "out"] = "out") -> AsyncIterator[bytes]:
+    """Give what leaves the routes of the running node, or what its sources hand in, as lines of JSON.
 
     Raises:
         NodeNotRunning: There is no running node.
@@ -103,7 +103,7 @@ async def node_lines(config: str, topic_filter: str) -> AsyncIterator[bytes]:
 
     client = await attach(config)
     try:
-        async for line in client.tap(topic_filter):
+        async for line in client.tap(topic_filter, side=side):
             yield line
     finally:
         await client.close()

@@ -260,9 +260,9 @@ class ControlClient:
             raise NotConnected(document["error"])
         return document
 
-    async def tap(self, topic_filter: str) -> AsyncIterator[bytes]:
-        """Yield a JSON line for every message that leaves the routes under a filter, until the node leaves."""
-        await self._ask({"op": "tap", "filter": topic_filter})
+    async def tap(self, topic_filter: str, *, side: Literal["in", "out"] = "out") -> AsyncIterator[bytes]:
+        """Yield a JSON line for every message that leaves the routes under a filter (or that sources hand in), until the node leaves."""
+        await self._ask({"op": "tap", "filter": topic_filter, "side": side})
         with contextlib.suppress(EOFError):
             while True:
                 yield await self._line()

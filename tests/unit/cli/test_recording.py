@@ -146,3 +146,9 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(words, code, 
     assert main(words) == code
     assert said in capsys.readouterr().err
     assert sorted(path.name for path in recording.parent.iterdir()) == before
+
+
+def test_bench_takes_recordings(recording, lines):
+    from pronubes.cli.bench import read_messages
+
+    assert read_messages(recording) == [(one.topic, one.payload) for one in read_recording(lines)]
