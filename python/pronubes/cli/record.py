@@ -132,7 +132,6 @@ async def _feed(arguments: argparse.Namespace) -> AsyncIterator[Feed]:
     from pronubes.pipeline.recorder import NodeFeed, SourceFeed, listening_plan, scratch_folder
     from pronubes.telemetry.logging import configure as configure_logging
 
-    configure_logging(level="warning", form="console")
     if not (arguments.subscribe or arguments.url):
         from pronubes.cli.attach import attach
 
@@ -143,6 +142,7 @@ async def _feed(arguments: argparse.Namespace) -> AsyncIterator[Feed]:
             await client.close()
         return
     plan = _broker_plan(arguments.url, arguments.filter) if arguments.url else _configured_plan(arguments)
+    configure_logging(level="warning", form="console")
     with scratch_folder() as folder:
         async with SourceFeed(listening_plan(plan, arguments.source or list(plan.sources), folder), arguments.filter) as feed:
             yield feed

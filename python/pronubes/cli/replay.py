@@ -171,7 +171,6 @@ async def _to_broker(arguments: argparse.Namespace, player: Player) -> int:
     from pronubes.pipeline.recorder import scratch_folder
     from pronubes.telemetry.logging import configure as configure_logging
 
-    configure_logging(level="warning", form="console")
     parts = urlsplit(arguments.url)
     sink: dict[str, Any] = {"url": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"}
     if parts.username:
@@ -185,6 +184,7 @@ async def _to_broker(arguments: argparse.Namespace, player: Player) -> int:
     speed = arguments.speed or Speed(1.0)
     with scratch_folder() as folder:
         plan = broker_plan(sink, folder, password=unquote(parts.password) if parts.password else None)
+        configure_logging(level="warning", form="console")
         try:
             published = await BrokerPlayer(plan, lambda so_far: progress(so_far.messages)).play(player, speed, stop)
         finally:

@@ -36,9 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filter", nargs="?", default="#", metavar="FILTER", help="An MQTT filter (default: #).")
     add_config_argument(parser)
     parser.add_argument("--url", metavar="URL", help="Watch a broker (mqtt://HOST:PORT) instead of a node.")
-    parser.add_argument(
-        "--side", choices=("in", "out"), default="out", help="What leaves the routes of a node (default), or what its sources hand in."
-    )
+    parser.add_argument("--side", choices=("in", "out"), default="out", help="Of a node: what leaves routes (default) or what sources hand in.")
     parser.add_argument("-n", "--count", type=int, metavar="N", help="End after N messages.")
     parser.add_argument("--seconds", type=float, metavar="S", help="End after S seconds.")
     add_json_argument(parser)
