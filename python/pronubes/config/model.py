@@ -133,6 +133,18 @@ class Route(StrictModel):
             raise refuse("A route needs a `filter`.", expected="a filter such as `raw/{area}/{tag}`", hint='For every topic write `filter: "#"`.')
         return self
 
+    @model_validator(mode="after")
+    def _hooks_have_their_keys(self) -> Route:
+        for number, step in enumerate(self.steps):
+            for capture in step.python.state.by if step.python is not None else ():
+                if not any(written in (self.filter or "") for written in (f"{{{capture}}}", f"{{{capture}#}}")):
+                    raise refuse(
+                        f"The filter of this route has no capture `{capture}` by which the hook's state could be kept.",
+                        expected="captures of the filter",
+                        field=f"steps.{number}.python.state.by",
+                    )
+        return self
+
 
 class ContractsOptions(StrictModel):
     """Where the contracts are. The folder alone is enough."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pronubes.connectors.options import StrictModel
-from pronubes.connectors.values import ByteSize, Duration
+from pronubes.connectors.values import ByteSize, Duration, refuse
 from pronubes.hooks.settings import BreakerSettings, HookSettings, StateSettings
 
 __all__ = ["HookBreaker", "HookName", "HookState", "Python"]
@@ -55,6 +55,16 @@ class Python(StrictModel):
     """How much memory that process may take beyond what it has once the module is imported (Linux)."""
     state: HookState = Field(default_factory=HookState)
     """What the function may remember between batches."""
+
+    @model_validator(mode="after")
+    def _memory_is_of_a_process(self) -> Self:
+        if "memory" in self.model_fields_set and not self.process:
+            raise refuse(
+                "`memory` bounds a process of the hook's own, and this hook runs in the node.",
+                hint="Add `process: true`, or take `memory` away.",
+                field="memory",
+            )
+        return self
 
     def settings(self) -> HookSettings:
         """Return the same as plain values, for those who run hooks."""

@@ -2,7 +2,7 @@
 
 Only modules that a configuration names are imported, and only functions that declare themselves with `@pronubes.transform` are run.
 
-Modules beside the configuration are imported anew when a file of theirs has changed (`refresh`): all of them, because one may have names of another.
+Modules beside the configuration are imported anew when a file of theirs has changed (`refreshed`): all, because one may have names of another.
 When one of them cannot be imported, all stay as they were. Installed packages stay as they are until the program starts anew.
 """
 
@@ -70,24 +70,27 @@ def find(name: str, *, base_dir: Path) -> Callable[..., Any]:  # Any: a user's f
 
 @contextmanager
 def refreshed(base_dir: Path) -> Iterator[None]:
-    """Import modules beside a configuration anew that have changed; when the block raises, they stay as they were."""
-    before = _beside(base_dir)
-    has_changed = any(name in _KNOWN and _KNOWN[name].module is module and _KNOWN[name].digest != _digest(module) for name, module in before.items())
+    """Import what hooks have imported anew when one of these modules has changed; when the block raises, all stay as they were.
+
+    What the program had imported before, hooks or not, stays: an application that embeds a node may lie beside its configuration.
+    """
+    ours = {name: module for name, module in _beside(base_dir).items() if name in _KNOWN and _KNOWN[name].module is module}
+    has_changed = any(_KNOWN[name].digest != _digest(module) for name, module in ours.items())
     if has_changed:
         importlib.invalidate_caches()
-        for name, module in before.items():
+        for name, module in ours.items():
             _forget_compiled(module)
             del sys.modules[name]
+    before = set(sys.modules)
     try:
         yield
     except BaseException:
-        if has_changed:
-            for name in _beside(base_dir):
-                del sys.modules[name]
-            sys.modules.update(before)
+        for name in _beside(base_dir).keys() - before:
+            del sys.modules[name]
+        sys.modules.update(ours)
         raise
     for name, module in _beside(base_dir).items():
-        if name not in _KNOWN or _KNOWN[name].module is not module:
+        if name not in before:
             _KNOWN[name] = _Known(module, _digest(module))
 
 

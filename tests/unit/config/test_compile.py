@@ -151,3 +151,33 @@ def test_a_finding_of_the_engine_gets_its_line_and_column(fault: Fault, line: in
 def test_a_finding_about_what_nobody_wrote_has_a_path_only() -> None:
     (diagnostic,) = diagnose(compile_router(routes("  r: {filter: a, to: s}\n")), [Fault("limits/depth")])  # type: ignore[list-item]
     assert (diagnostic.path, diagnostic.position) == ("limits.depth", None)
+
+
+HOOKED = """\
+version: 1
+name: n
+sources: {s: {type: generator, tags: 1, rate: 1}}
+sinks: {o: {type: stdout}}
+routes:
+  r:
+    filter: a/{line}/{rest#}
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "line"),
+    [
+        ("memory: 64MiB", "`memory` bounds a process of the hook's own", 11),
+        ("state: {by: [line, plc]}", "no capture `plc`", 11),
+    ],
+)
+def test_arguments_of_hooks_that_mean_nothing_are_found_with_their_line(arguments: str, message: str, line: int) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(f"{HOOKED}    steps:\n      - python:\n          call: m:f\n          {arguments}\n    to: o\n", file="n.yaml")
+    (found,) = caught.value.diagnostics
+    assert message in str(found)
+    assert f"n.yaml:{line}:" in str(found)
+
+
+def test_a_hook_s_state_may_be_kept_by_any_capture_of_the_filter() -> None:
+    load_text(f"{HOOKED}    steps: [{{python: {{call: 'm:f', state: {{by: [line, rest]}}}}}}]\n    to: o\n", file="n.yaml")

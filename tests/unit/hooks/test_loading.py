@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,25 @@ def test_a_broken_version_changes_nothing(folder: Path, broken: str) -> None:
     with pytest.raises(HookUnavailable):
         answer(folder)
     assert sys.modules["reloaded"] is module
+    (folder / "reloaded.py").write_text(CODE.format(factor=1))
+    assert answer(folder) == [b"7"]
+
+
+def test_what_the_program_has_imported_itself_is_not_imported_again(folder: Path) -> None:
+    sys.path.insert(0, str(folder))
+    part = importlib.import_module("reloaded_part")
+    answer(folder)
+    (folder / "reloaded.py").write_text(CODE.format(factor=3))
+    (folder / "reloaded_part.py").write_text("NUMBER = 7\n")
+    assert answer(folder) == [b"6"]
+    assert sys.modules["reloaded_part"] is part
+
+
+def test_modules_of_a_load_that_failed_are_not_kept(folder: Path) -> None:
+    (folder / "reloaded.py").write_text(CODE.format(factor=1) + "raise RuntimeError")
+    with pytest.raises(HookUnavailable):
+        answer(folder)
+    (folder / "reloaded_part.py").write_text("NUMBER = 7\n")
     (folder / "reloaded.py").write_text(CODE.format(factor=1))
     assert answer(folder) == [b"7"]
 
