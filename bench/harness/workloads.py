@@ -169,10 +169,10 @@ def w1_contract(tags: int = 10_000) -> tuple[Iterator[Slot], dict[str, Any]]:  #
     return slots, made
 
 
-def w1_hook(hook: str = "scale", tags: int = 10_000) -> tuple[Iterator[Slot], dict[str, Any]]:  # Any: as above
+def w1_hook(hook: str = "scale", tags: int = 10_000, *, process: bool = False) -> tuple[Iterator[Slot], dict[str, Any]]:  # Any: as above
     """W1 with its first step in Python; `peers/bench_hooks.py` has the hooks."""
     slots, made = w1(tags)
-    made["w1"]["steps"] = [{"python": f"bench_hooks:{hook}"}, *W1_STEPS[1:]]
+    made["w1"]["steps"] = [{"python": {"call": f"bench_hooks:{hook}", "process": process}}, *W1_STEPS[1:]]
     return slots, made
 
 
