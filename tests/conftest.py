@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pronubes.connectors.base import ConnectorContext
+from pronubes.telemetry.library import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SERVERS = {"mosquitto": "/usr/sbin/mosquitto", "chromium": "/usr/bin/chromium", "mosquitto_pub": "/usr/bin/mosquitto_pub", "nats-server": ""}
 
@@ -37,6 +38,13 @@ def find_program(name: str) -> str | None:
     beside = Path(sys.executable).parent / name
     usual = SERVERS.get(name, "")
     return shutil.which(name) or (str(beside) if beside.exists() else None) or (usual if usual and Path(usual).exists() else None)
+
+
+@pytest.fixture(autouse=True)
+def _own_logs() -> Iterator[None]:
+    """Forget how a test has set up logs: a command that ran in it writes to a stream that is closed behind it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
