@@ -121,8 +121,9 @@ class ProcessHook:
                 raise FrameLost("the node has closed it")
             ours, theirs = socket.socketpair()
             with theirs:
-                # `-P`: what lies in the working folder is no module of ours. The module's own folder is told by the first frame.
-                command = [sys.executable, "-P", "-m", "pronubes.hooks.child", str(theirs.fileno())]
+                # `-P`: what lies in the working folder is no module of ours; the module's own folder is told by the first frame. `-B`: Python takes
+                # a compiled file for current when a change kept size and second, and a reload would go on with the old code.
+                command = [sys.executable, "-P", "-B", "-m", "pronubes.hooks.child", str(theirs.fileno())]
                 environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
                 self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                     command, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[theirs.fileno()], start_new_session=True, env=environment
