@@ -15,6 +15,11 @@ from servers import until
 if TYPE_CHECKING:
     from servers import NodeProcess
 
+pytestmark = pytest.mark.timeout(150)
+
+SLOW_S = 40.0
+"""A process of a hook starts with an interpreter and numpy: seconds on a machine that builds meanwhile."""
+
 CODE = """
 import pronubes
 
@@ -47,7 +52,7 @@ class Feed:
         before = len(read(self.node, "out.ndjson"))
         with (self.node.folder / "in.ndjson").open("a") as lines:
             lines.write(json.dumps({"topic": "t", "payload": {}}) + "\n")
-        await until(lambda: len(read(self.node, "out.ndjson")) > before, "it comes out")
+        await until(lambda: len(read(self.node, "out.ndjson")) > before, "it comes out", within_s=SLOW_S)
         payload = read(self.node, "out.ndjson")[-1]["payload"]
         return payload["version"], payload["n"]
 
@@ -55,7 +60,7 @@ class Feed:
         before = len(self.node.said(said))
         self.write(code)
         self.node.signal(1)
-        await until(lambda: len(self.node.said(said)) > before, said)
+        await until(lambda: len(self.node.said(said)) > before, said, within_s=SLOW_S)
 
 
 @pytest.mark.parametrize("is_process", [False, True], ids=["thread", "process"])
