@@ -43,6 +43,7 @@ pub fn check(data: &[u8]) {
         source: "plc",
         key: Cell::Missing,
         literals: &literals,
+        tables: &pronubes_core::tables::Tables::default(),
     };
     let mut scope = inputs.scope(&found.cells, &mut arena);
     let (value, condition) = (expr.eval(&mut scope), expr.eval_bool(&mut scope));

@@ -51,6 +51,7 @@ fn eval(source: &str, rounds: u32) -> io::Result<()> {
             source: "shopfloor",
             key: Cell::Missing,
             literals: &literals,
+            tables: &pronubes_core::tables::Tables::default(),
         };
         let mut scope = inputs.scope(black_box(&found.cells), &mut text);
         let _ = black_box(expr.eval(&mut scope));

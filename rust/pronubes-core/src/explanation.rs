@@ -89,6 +89,18 @@ pub struct StepSeen {
     pub input: String,
     /// The payload as it left it; none where it failed.
     pub output: Option<String>,
+    /// The row that it took, where it looks up a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<RowSeen>,
+}
+
+/// The row of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RowSeen {
+    /// The name of the table.
+    pub table: String,
+    /// The line of the row in its file; none where the table has no such key.
+    pub line: Option<u32>,
 }
 
 /// What a contract says about a payload.

@@ -21,6 +21,7 @@ pub mod router;
 pub mod spec;
 mod state;
 pub mod stats;
+pub mod tables;
 pub mod template;
 pub mod topic;
 pub mod transform;

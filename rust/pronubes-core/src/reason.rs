@@ -61,6 +61,7 @@ reasons! {
     DivisionByZero "division_by_zero" "An integer was divided by zero." "Guard the division with a condition.";
     InvalidConversion "invalid_conversion" "A text cannot be read as the wanted type." "Look at the original bytes; adjust `cast` or the publisher.";
     NotInMap "not_in_map" "A value is not in the step's table and the step has no default." "Add the value to `map`, or give it a `default`.";
+    NotInTable "not_in_table" "The key of a `lookup` is not in its table." "Add the row to the table, which is read again by itself; or give the step a `default` or `missing: pass`.";
     UnknownUnit "unknown_unit" "The unit that the payload names is none of those of the step." "Add it to `units` of the `convert` step, or fix the publisher.";
     InvalidTimestamp "invalid_timestamp" "A value cannot be read as a time in the format of the step." "Adjust the `timestamp` step's format or the publisher.";
     UnknownQuality "unknown_quality" "The quality is a code that the step does not know." "Look at the original bytes: say `as` how the shape writes qualities, or `map` the code before.";

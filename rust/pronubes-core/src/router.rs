@@ -30,6 +30,7 @@ use crate::outcome::{Outlet, Resumed, Routed};
 use crate::plan::{Plan, Route};
 use crate::spec::CatalogSpec;
 use crate::stats::{RouteStats, RouterStats, SourceStats};
+use crate::tables::{Rows, TableError, TableView, Tables};
 use crate::{Message, Reason};
 
 use gate::GateWork;
@@ -98,6 +99,7 @@ impl Router {
         work.routes.levels.resize_with(stages, Level::default);
         work.routes.catalog = plan.catalog.map(|spec| Box::new(new_catalog(&plan, &spec)));
         work.routes.stores = states::new_slots(&plan);
+        work.routes.tables = Tables::new(&plan.tables);
         let table = TopicTable::new(plan.limits.topic_table_bytes);
         Self { plan, stats, table, work, coverage: None }
     }
@@ -137,9 +139,23 @@ impl Router {
         self.coverage.as_deref()
     }
 
-    /// Takes over the catalogue of the router before it, and what its steps remember. That one goes on without: its last messages are not noted.
+    /// Puts the rows of a table in force, from the next message on.
+    ///
+    /// # Errors
+    /// The plan has no such table, or its steps use other columns; the rows before stay then.
+    pub fn set_table(&mut self, name: &str, rows: Arc<Rows>) -> Result<(), TableError> {
+        self.work.routes.tables.set(name, rows)
+    }
+
+    /// The tables that steps look up.
+    pub fn tables(&self) -> impl Iterator<Item = TableView<'_>> {
+        self.work.routes.tables.views()
+    }
+
+    /// Takes over the catalogue of the router before it, its tables, and what its steps remember. That one goes on without: its last messages are not noted.
     pub fn inherit(&mut self, before: &mut Self) {
         self.inherit_states(before);
+        self.work.routes.tables.inherit(&mut before.work.routes.tables);
         let (Some(spec), Some(mut catalog)) = (self.plan.catalog, before.work.routes.catalog.take()) else { return };
         catalog.reconfigure(spec.bytes, spec.payload_bytes, has_several_publishers(&self.plan));
         let (routes, sources) = labels(&self.plan);

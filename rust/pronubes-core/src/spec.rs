@@ -46,6 +46,9 @@ pub struct RouterSpec {
     /// What the units of `convert` steps make of each other.
     #[serde(default)]
     pub conversions: Vec<ConversionSpec>,
+    /// Tables that `lookup` steps read; their rows come apart from the specification.
+    #[serde(default)]
+    pub tables: Vec<TableSpec>,
     /// Contracts; routes name them as `measurement@1`.
     #[serde(default)]
     pub contracts: Vec<ContractSpec>,
@@ -210,6 +213,30 @@ pub struct ConversionSpec {
     /// `factor * value + offset`, where there is no such ratio: each a double, and what that double leaves.
     #[serde(default)]
     pub linear: Option<LinearSpec>,
+}
+
+/// A table that `lookup` steps read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableSpec {
+    /// Its name.
+    pub name: String,
+    /// The columns that its rows have here, the key not among them unless it is a value too.
+    pub columns: Vec<String>,
+}
+
+/// The rows of a table.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowsSpec {
+    /// The columns, the same as in the specification.
+    pub columns: Vec<String>,
+    /// The key of each row; integers by their digits.
+    pub keys: Vec<String>,
+    /// Where each row stands in its file, for people.
+    pub lines: Vec<u32>,
+    /// The values of each row, in the order of the columns: texts, numbers, truth values and nulls.
+    pub values: Vec<Vec<serde_json::Value>>,
 }
 
 /// A line, with more digits than doubles have.

@@ -2,11 +2,13 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
 
 use pronubes_core::expr::{ExprCompiler, Inputs, ParseCache, Vars};
 use pronubes_core::matcher::{Hits, Matcher, RouteId, TopicTable};
 use pronubes_core::message::Meta;
 use pronubes_core::payload::{self, Limits, Literals, PathSetBuilder, Scan, Span, TextArena, scan};
+use pronubes_core::tables::Rows;
 use pronubes_core::template::{Template, TemplateOptions};
 use pronubes_core::topic::RouteFilter;
 use pronubes_core::{Emission, HookCall, Outlet, Quarantined, Routed, Router};
@@ -174,6 +176,7 @@ fn warm_expressions_allocate_nothing() {
             source: "shopfloor",
             key: payload::Cell::Missing,
             literals: &literals,
+            tables: &pronubes_core::tables::Tables::default(),
         };
         let mut scope = inputs.scope(&found.cells, &mut text);
         exprs.each_ref().map(|expr| (expr.eval(&mut scope), expr.eval_bool(&mut scope)))
@@ -246,6 +249,42 @@ fn known_topics_cost_no_allocation() {
         }
     }
     assert_eq!((outlet.emitted, outlet.quarantined, CALLS.get() - calls), (9_000, 1_000, 0));
+}
+
+/// Hits by field and by capture, plain and escaped; misses with a default; and a table swapped in between.
+#[test]
+fn looking_up_costs_no_allocation() {
+    let spec = r#"{"sources":["plant"],"sinks":["s"],"tables":[{"name":"t","columns":["area","limit"]}],"routes":[
+      {"name":"field","filter":"raw/#","steps":[{"lookup":{"key":"id","table":"t","into":{"area":"area","limit":"limit"}}}],"to":[{"sink":"s"}]},
+      {"name":"capture","filter":"raw/{tag}","steps":[
+        {"lookup":{"key":{"capture":"tag"},"table":"t","into":{"area":"area"}}},{"compute":{"name":"payload.area + tag"}}],"to":[{"sink":"s"}]},
+      {"name":"miss","filter":"raw/#","steps":[
+        {"lookup":{"key":"no","table":"t","into":{"area":"area"},"default":{"area":"unknown"}}}],"to":[{"sink":"s"}]}]}"#;
+    let rows = r#"{"columns":["area","limit"],"keys":["P-1","42","t1"],"lines":[2,3,4],
+        "values":[["filling \"1\"",80.5],["größe",7],["by topic",null]]}"#;
+    let rows = || Arc::new(Rows::new(&serde_json::from_str(rows).unwrap()).unwrap());
+    let mut router = Router::new(compile(spec));
+    router.set_table("t", rows()).unwrap();
+    let messages = [
+        message("raw/t1", br#"{"id":"P-1","m":{"id":42},"no":"x"}"#),
+        message("raw/t1", br#"{"id":"P\u002d1","m":{"id":"t1"},"no":1.5}"#),
+    ];
+    let mut outlet = Counted::default();
+    for message in &messages {
+        assert_eq!(router.route(message, &mut outlet), Routed::Taken);
+    }
+    outlet = Counted::default();
+    let others = rows();
+    let calls = CALLS.get();
+    for round in 0..1_000 {
+        if round == 500 {
+            router.set_table("t", Arc::clone(&others)).unwrap();
+        }
+        for message in &messages {
+            assert_eq!(router.route(message, &mut outlet), Routed::Taken);
+        }
+    }
+    assert_eq!((outlet.emitted, outlet.quarantined, CALLS.get() - calls), (6_000, 0, 0));
 }
 
 /// Good messages: what the quick check sees through, and what takes the full pass (escapes, the general path, nested

@@ -633,6 +633,7 @@ proptest! {
             source: "",
             key: Cell::Missing,
             literals: &literals,
+            tables: &pronubes_core::tables::Tables::default(),
         };
         let mut scope = inputs.scope(&found.cells, &mut arena);
         let given = expr.eval(&mut scope).map(|cell| value_of(cell, &scope));

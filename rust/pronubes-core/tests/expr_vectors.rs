@@ -188,6 +188,7 @@ fn evaluate(
         source: &message.source,
         key,
         literals,
+        tables: &pronubes_core::tables::Tables::default(),
     };
     let mut scope = inputs.scope(cells, &mut arena);
     let condition = expr.eval_bool(&mut scope);

@@ -2,8 +2,11 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::routed;
 use pronubes_core::spec::RouterSpec;
+use pronubes_core::tables::Rows;
 use pronubes_core::{Plan, Router};
 use proptest::prelude::*;
 
@@ -73,6 +76,15 @@ fn verb() -> impl Strategy<Value = String> {
         }),
         (field(), field(), top()).prop_map(|(name, unit, into)| format!(
             r#""convert":{{"field":"{name}","from":{{"field":"{unit}"}},"units":{{"x":"a","":"b"}},"to":"b","unit_field":"{into}"}}"#
+        )),
+        (field(), field(), top()).prop_map(|(key, first, second)| format!(
+            r#""lookup":{{"key":"{key}","table":"t","into":{{"{first}":"x","{second}":"y"}}}}"#
+        )),
+        (field(), top()).prop_map(|(key, into)| format!(
+            r#""lookup":{{"key":"{key}","table":"t","into":{{"{into}":"x"}},"default":{{"{into}":"none"}}}}"#
+        )),
+        top().prop_map(|into| format!(
+            r#""lookup":{{"key":{{"capture":"tag"}},"table":"t","into":{{"{into}":"y"}},"missing":"pass"}}"#
         )),
         (field(), prop_oneof![Just("int"), Just("double"), Just("string"), Just("bool")])
             .prop_map(|(name, to)| format!(r#""cast":{{"field":"{name}","type":"{to}"}}"#)),
@@ -171,11 +183,18 @@ fn payload() -> impl Strategy<Value = String> {
 fn spec(steps: &[String], where_clause: bool) -> RouterSpec {
     let gate = if where_clause { r#""where":"has(payload.a)","# } else { "" };
     let text = format!(
-        r#"{{"sources":["plant"],"sinks":["s"],"conversions":[{{"from":"a","to":"b","ratio":[9,160,5]}}],"routes":[{{"name":"r","filter":"a/{{tag}}",{gate}"steps":[{}],
+        r#"{{"sources":["plant"],"sinks":["s"],"conversions":[{{"from":"a","to":"b","ratio":[9,160,5]}}],"tables":[{{"name":"t","columns":["x","y"]}}],"routes":[{{"name":"r","filter":"a/{{tag}}",{gate}"steps":[{}],
         "to":[{{"sink":"s","topic":"x/{{tag}}"}}]}}]}}"#,
         steps.join(",")
     );
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn rows() -> Arc<Rows> {
+    let text = r#"{"columns":["x","y"],"keys":["1","x","t1","true",""],"lines":[2,3,4,5,6],
+        "values":[["a\"b",1],[null,2.5],["größe\n",true],["",18446744073709551615],[-3,"x"]]}"#;
+    let spec = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}"));
+    Arc::new(Rows::new(&spec).unwrap_or_else(|error| panic!("{error}")))
 }
 
 proptest! {
@@ -191,6 +210,9 @@ proptest! {
         let Ok(plan) = Plan::compile(&spec) else { return Ok(()) };
         let (mut fast, mut general) =
             (Router::new(plan.into()), Router::new(Plan::compile_general(&spec).unwrap_or_else(|e| panic!("{e:?}")).into()));
+        for router in [&mut fast, &mut general] {
+            router.set_table("t", rows()).unwrap_or_else(|error| panic!("{error}"));
+        }
         for payload in &payloads {
             let (left, right) = (routed(&mut fast, "a/t1", payload), routed(&mut general, "a/t1", payload));
             prop_assert_eq!(left, right, "{:?} on {}", steps, payload);

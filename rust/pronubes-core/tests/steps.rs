@@ -4,8 +4,11 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{Moment, Outcome, fed, routed, routed_bytes, unhex};
 use pronubes_core::spec::RouterSpec;
+use pronubes_core::tables::Rows;
 use pronubes_core::{Plan, Router, transform};
 use serde_json::{Value, json};
 
@@ -23,12 +26,30 @@ fn conversions() -> Value {
     serde_json::from_str::<Value>(&std::fs::read_to_string(path).unwrap()).unwrap()["conversions"].take()
 }
 
+/// The tables that the cases look up: what the specification says of them, and their rows.
+fn tables() -> (Value, Vec<(String, Arc<Rows>)>) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/steps/lookup.json");
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let tables = file["tables"].as_object().unwrap();
+    let specs = tables.iter().map(|(name, rows)| json!({"name": name, "columns": rows["columns"]})).collect();
+    let rows = |rows: &Value| Arc::new(Rows::new(&serde_json::from_value(rows.clone()).unwrap()).unwrap());
+    (specs, tables.iter().map(|(name, table)| (name.clone(), rows(table))).collect())
+}
+
+fn router(plan: Plan) -> Router {
+    let mut router = Router::new(plan.into());
+    for (name, rows) in tables().1 {
+        router.set_table(&name, rows).unwrap();
+    }
+    router
+}
+
 fn spec_text(case: &Value) -> String {
     let mut target = json!({"sink": "s"});
     if let Some(topic) = case.get("topic") {
         target["topic"] = topic.clone();
     }
-    json!({"sources": ["plant"], "sinks": ["s"], "hooks": ["m:f"], "conversions": conversions(),
+    json!({"sources": ["plant"], "sinks": ["s"], "hooks": ["m:f"], "conversions": conversions(), "tables": tables().0,
            "routes": [{"name": "r", "filter": "a/{tag}", "steps": case["steps"], "to": [target]}]})
     .to_string()
 }
@@ -88,7 +109,7 @@ fn check_feed(label: &str, case: &Value, feed: &[Value], router: &mut Router) {
 }
 
 fn check(label: &str, case: &Value, spec: &RouterSpec, plan: Plan) {
-    let mut router = Router::new(plan.into());
+    let mut router = router(plan);
     if let Some(feed) = case.get("feed") {
         return check_feed(label, case, feed.as_array().unwrap(), &mut router);
     }
@@ -148,10 +169,8 @@ fn every_verb_has_documentation_an_example_that_runs_and_vectors() {
         }
         moments.push(Moment { at_ms: 3_600_000, message: None });
         let outcomes = match &moments[..] {
-            [Moment { message: Some((topic, payload)), .. }, _] => {
-                routed(&mut Router::new(plan.into()), topic, payload)
-            }
-            moments => fed(&mut Router::new(plan.into()), moments).concat(),
+            [Moment { message: Some((topic, payload)), .. }, _] => routed(&mut router(plan), topic, payload),
+            moments => fed(&mut router(plan), moments).concat(),
         };
         let payloads: Vec<_> = outcomes.into_iter().filter_map(Outcome::payload).collect();
         assert_eq!(payloads.join("\n"), doc.example.output, "{}", doc.verb);

@@ -48,6 +48,7 @@ impl<'c> Declared<'c> {
             Op::Value { into, .. } => write(into),
             Op::Bits { bits, .. } => bits.iter().for_each(|(_, field)| write(field)),
             Op::Convert(convert) => convert.fields().for_each(write),
+            Op::Lookup(lookup) => lookup.written().for_each(write),
             Op::Nest { into, fields } => std::iter::once(into).chain(fields).for_each(write),
             Op::Flatten { .. } => self.forget(),
         }

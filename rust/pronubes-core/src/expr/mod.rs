@@ -47,6 +47,7 @@ pub type Vars = BTreeMap<String, serde_json::Value>;
 /// use pronubes_core::expr::{ExprCompiler, Inputs, ParseCache, Vars};
 /// use pronubes_core::message::Meta;
 /// use pronubes_core::payload::{Cell, Literals, PathSetBuilder, TextArena};
+/// use pronubes_core::tables::Tables;
 ///
 /// let (mut paths, mut literals, cache) = (PathSetBuilder::default(), Literals::default(), ParseCache::default());
 /// let mut compiler = ExprCompiler {
@@ -62,7 +63,7 @@ pub type Vars = BTreeMap<String, serde_json::Value>;
 /// let mut text = TextArena::default();
 /// let inputs = Inputs {
 ///     payload: b"", topic: "a/t1", captures: &[], meta: &Meta::default(), source: "plc",
-///     key: Cell::Missing, literals: &literals,
+///     key: Cell::Missing, literals: &literals, tables: &Tables::default(),
 /// };
 /// assert_eq!(hot.eval_bool(&mut inputs.scope(&[Cell::Int(30)], &mut text)), Ok(true));
 /// ```

@@ -3,6 +3,7 @@
 use crate::message::Meta;
 use crate::payload::{Cell, Kind, Literals, SlotId, Span, TextArena};
 use crate::reason::Reason;
+use crate::tables::Tables;
 
 /// What is the same for all expressions and steps that see one payload of a message.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,8 @@ pub struct Inputs<'a> {
     pub key: Cell,
     /// The constants of the plan.
     pub literals: &'a Literals,
+    /// The tables of the router.
+    pub tables: &'a Tables,
 }
 
 impl<'a> Inputs<'a> {

@@ -91,6 +91,7 @@ impl Choice<'_> {
                 self.check_write(into, false)
             }
             Op::Convert(convert) => convert.fields().try_for_each(|field| self.check_write(field, false)),
+            Op::Lookup(lookup) => lookup.fields().try_for_each(|field| self.check_write(field, false)),
             Op::Bits { field, bits } => {
                 self.check_write(field, false)?;
                 bits.iter().try_for_each(|(_, into)| self.check_write(into, false))
@@ -156,6 +157,7 @@ impl Choice<'_> {
             Op::Rename(pairs) => pairs.iter().any(|(from, _)| from.slot == slot),
             Op::Value { field, .. } | Op::Bits { field, .. } => field.slot == slot,
             Op::Convert(convert) => convert.fields().any(|field| field.slot == slot),
+            Op::Lookup(lookup) => lookup.fields().any(|field| field.slot == slot),
             _ => false,
         })
     }
@@ -180,6 +182,7 @@ fn writes(op: &Op, slot: SlotId) -> bool {
         Op::Compute(values) => values.iter().any(|(field, _)| is(field)),
         Op::Value { field, into, .. } => is(field) || is(into),
         Op::Convert(convert) => convert.fields().any(is),
+        Op::Lookup(lookup) => lookup.written().any(is),
         Op::Bits { bits, .. } => bits.iter().any(|(_, field)| is(field)),
         Op::Flatten { .. } | Op::Nest { .. } => true,
     }

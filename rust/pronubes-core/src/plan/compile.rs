@@ -19,7 +19,10 @@ use crate::transform::{Conversions, Shared};
 
 pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<SpecError>> {
     let mut errors = Errors::default();
-    for (key, names) in [("sources", &spec.sources), ("sinks", &spec.sinks), ("hooks", &spec.hooks)] {
+    let tables = spec.tables.iter().map(|table| table.name.clone()).collect();
+    for (key, names) in
+        [("sources", &spec.sources), ("sinks", &spec.sinks), ("hooks", &spec.hooks), ("tables", &tables)]
+    {
         check_names(key, names, &mut errors);
     }
     let shapes = compile_shapes(spec, &mut errors);
@@ -48,6 +51,7 @@ pub(super) fn compile(spec: &RouterSpec, is_general: bool) -> Result<Plan, Vec<S
             shapes: shapes.into(),
             sinks: boxed(&spec.sinks),
             hooks: boxed(&spec.hooks),
+            tables: spec.tables.as_slice().into(),
             routes: routes.into(),
             groups: groups.into(),
             source_groups: source_groups.into(),
@@ -159,8 +163,14 @@ fn compile_routes(
         found.into_iter().for_each(|error| errors.push(&["conversions".into()], error));
         Conversions::default()
     });
-    let mut shared =
-        Shared { vars: &vars, cache: &cache, literals, hooks: spec.hooks.len(), conversions: &conversions };
+    let mut shared = Shared {
+        vars: &vars,
+        cache: &cache,
+        literals,
+        hooks: spec.hooks.len(),
+        conversions: &conversions,
+        tables: &spec.tables,
+    };
     let mut names = HashMap::new();
     let mut routes = Vec::with_capacity(spec.routes.len());
     for (index, route) in spec.routes.iter().enumerate() {

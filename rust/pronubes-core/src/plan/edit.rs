@@ -14,7 +14,7 @@ use super::{About, Failure};
 use crate::Reason;
 use crate::expr::{Expr, Inputs};
 use crate::payload::{Cell, Kind, Scan, SlotId, TextArena};
-use crate::transform::{By, Convert, Field, Op, ValueOp, bits_of};
+use crate::transform::{By, Convert, Field, Key, Lookup, Miss, Op, ValueOp, bits_of};
 
 pub(crate) use output::write_cell;
 
@@ -153,6 +153,7 @@ impl EditState {
                 self.write(into, value.map_err(|reason| (reason, At::Field(field.slot)))?, plan)
             }
             Op::Convert(convert) => self.convert(convert, plan, inputs, text),
+            Op::Lookup(lookup) => self.look_up(lookup, plan, inputs, text),
             Op::Bits { field, bits } => self.bits(field, bits, plan, inputs),
             // `choice.rs` sends these to the general path.
             Op::Flatten { .. } | Op::Nest { .. } => Err((Reason::WrongType, At::Nothing)),
@@ -198,6 +199,35 @@ impl EditState {
         let value = conversion.apply(self.cell(field.slot), inputs.payload);
         self.write(field, value.map_err(|reason| (reason, At::Field(field.slot)))?, plan)?;
         unit.as_ref().map_or(Ok(()), |(unit, code)| self.write(unit, *code, plan))
+    }
+
+    #[inline(never)]
+    fn look_up(
+        &mut self,
+        lookup: &Lookup,
+        plan: &ScanPlan,
+        inputs: &Inputs<'_>,
+        text: &mut TextArena,
+    ) -> Result<(), Fault> {
+        let scope = &mut inputs.scope(&self.cells, text);
+        let (row, at) = match &lookup.key {
+            Key::Field(field) => {
+                let at = At::Field(field.slot);
+                (lookup.find(self.cell(field.slot), scope).map_err(|reason| (reason, at))?, at)
+            }
+            Key::Capture(capture) => (lookup.find_capture(*capture, scope), At::Nothing),
+        };
+        match (row, &lookup.miss) {
+            (Some(row), _) => lookup.into.iter().try_for_each(|(field, column)| {
+                let value = inputs.tables.cell(lookup.table, row, *column, text);
+                self.write(field, value, plan)
+            }),
+            (None, Miss::Default(values)) => {
+                values.iter().try_for_each(|(field, value)| self.write(field, *value, plan))
+            }
+            (None, Miss::Pass) => Ok(()),
+            (None, Miss::Quarantine) => Err((Reason::NotInTable, at)),
+        }
     }
 
     #[inline(never)]

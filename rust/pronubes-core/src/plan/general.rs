@@ -7,7 +7,7 @@ use crate::Reason;
 use crate::expr::Inputs;
 use crate::expr::{Expr, Tree as Part};
 use crate::payload::{Cell, FieldPath, Scan, TextArena};
-use crate::transform::{By, Convert, Field, Op, ValueOp, bits_of};
+use crate::transform::{By, Convert, Field, Key, Lookup, Miss, Op, ValueOp, bits_of};
 
 /// The present state of a payload on the general path.
 #[derive(Debug, Default)]
@@ -120,6 +120,7 @@ impl TreeState {
                 self.tree.write(&into.path, value, source).map_err(about(&into.path))
             }
             Op::Convert(convert) => self.convert(convert, inputs, text),
+            Op::Lookup(lookup) => self.look_up(lookup, inputs, text),
             Op::Bits { field, bits } => {
                 let cell = self.tree.cell(&field.path, source);
                 let value = bits_of(cell, inputs.payload).map_err(about(&field.path))?;
@@ -162,6 +163,33 @@ impl TreeState {
         match unit {
             Some((unit, code)) => self.tree.write(&unit.path, *code, source).map_err(about(&unit.path)),
             None => Ok(()),
+        }
+    }
+
+    fn look_up<'p>(
+        &mut self,
+        lookup: &'p Lookup,
+        inputs: &Inputs<'_>,
+        text: &mut TextArena,
+    ) -> Result<(), (Reason, About<'p>)> {
+        let (source, scope) = (source_of(inputs), &mut inputs.scope(&self.cells, text));
+        let (row, what) = match &lookup.key {
+            Key::Field(field) => {
+                let row = lookup.find(self.tree.cell(&field.path, source), scope).map_err(about(&field.path))?;
+                (row, About::Field(&field.path))
+            }
+            Key::Capture(capture) => (lookup.find_capture(*capture, scope), About::Nothing),
+        };
+        match (row, &lookup.miss) {
+            (Some(row), _) => lookup.into.iter().try_for_each(|(field, column)| {
+                let value = inputs.tables.cell(lookup.table, row, *column, text);
+                self.tree.write(&field.path, value, source).map_err(about(&field.path))
+            }),
+            (None, Miss::Default(values)) => values.iter().try_for_each(|(field, value)| {
+                self.tree.write(&field.path, *value, source).map_err(about(&field.path))
+            }),
+            (None, Miss::Pass) => Ok(()),
+            (None, Miss::Quarantine) => Err((Reason::NotInTable, what)),
         }
     }
 

@@ -14,7 +14,7 @@ mod tree;
 pub(crate) use edit::EditState;
 pub(crate) use failure::{About, Failure};
 pub(crate) use general::TreeState;
-pub(crate) use stage::{End, Judged, Recode, ScanId, ScanPlan, Stage, StageKind, StateId, StatePlan};
+pub(crate) use stage::{End, Judged, Recode, ScanId, ScanPlan, Stage, StageKind, StateId, StatePlan, Step};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::matcher::{Matcher, RouteId};
 use crate::namespace::Namespace;
 use crate::payload::{Limits, Literals, SlotId};
 use crate::record::Shape;
-use crate::spec::{CatalogSpec, LimitsSpec, RouterSpec};
+use crate::spec::{CatalogSpec, LimitsSpec, RouterSpec, TableSpec};
 use crate::template::Template;
 use crate::topic::RouteFilter;
 use crate::{HookId, SinkId, SourceId, SpecError};
@@ -46,6 +46,7 @@ pub struct Plan {
     pub(crate) shapes: Box<[Arc<Shape>]>,
     pub(crate) sinks: Box<[Box<str>]>,
     pub(crate) hooks: Box<[Box<str>]>,
+    pub(crate) tables: Box<[TableSpec]>,
     pub(crate) routes: Box<[Route]>,
     pub(crate) groups: Box<[Group]>,
     /// The group of each source.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::status::{Severity, StatusCode};
 use crate::expr::{Inputs, Scope};
 use crate::payload::{Cell, Literals, Raw, TextArena, number};
+use crate::tables::Tables;
 use crate::transform::{is_text, not_wanted, number_in, read_unix, text_in, time};
 use crate::{Meta, Reason};
 
@@ -191,8 +192,9 @@ impl TimeForm {
 /// Reads something that depends on nothing but the payload.
 fn alone<T>(payload: &[u8], text: &mut TextArena, read: impl FnOnce(&mut Scope<'_>) -> T) -> T {
     static NO_LITERALS: LazyLock<Literals> = LazyLock::new(Literals::default);
-    let (captures, meta) = (&[], &Meta::default());
-    let inputs = Inputs { payload, topic: "", captures, meta, source: "", key: Cell::Missing, literals: &NO_LITERALS };
+    let (captures, meta, tables) = (&[], &Meta::default(), &Tables::default());
+    let inputs =
+        Inputs { payload, topic: "", captures, meta, source: "", key: Cell::Missing, literals: &NO_LITERALS, tables };
     read(&mut inputs.scope(&[], text))
 }
 

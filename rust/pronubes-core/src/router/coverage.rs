@@ -107,6 +107,8 @@ impl Trace for Coverage {
         self.count_step(number, held);
     }
 
+    fn row(&mut self, _: &str, _: Option<u32>) {}
+
     fn absorbed(&mut self, number: u16) {
         self.count_step(number, true);
     }

@@ -13,8 +13,8 @@ use super::{Router, work};
 use crate::catalog::TopicView;
 use crate::contract::{Contract, ContractStats, Role, Violation};
 use crate::explanation::{
-    Captured, ConditionSeen, EmissionSeen, Explanation, NearMiss, QuarantineSeen, RouteSeen, StepSeen, VerdictSeen,
-    ViolationSeen,
+    Captured, ConditionSeen, EmissionSeen, Explanation, NearMiss, QuarantineSeen, RouteSeen, RowSeen, StepSeen,
+    VerdictSeen, ViolationSeen,
 };
 use crate::expr::Expr;
 use crate::matcher::RouteId;
@@ -45,7 +45,9 @@ impl Router {
     /// The topic must be a valid topic name and the source one of the plan's.
     pub fn explain(&mut self, message: &Message<'_>) -> Explanation {
         let catalog = self.work.routes.catalog.take(); // Who only looks leaves no note.
+        let tables = self.work.routes.tables.clone(); // Nor does it count.
         let mut explanation = self.look(message);
+        self.work.routes.tables = tables;
         self.work.routes.catalog = catalog;
         self.look_up_names(message, &mut explanation);
         explanation
@@ -162,7 +164,7 @@ fn finish(seen: &mut RouteSeen, route: &Route, quarantined: Option<QuarantineSee
     {
         // The step that failed has no output, but where it stands and what it got is what people ask for.
         let input = seen.steps.last().map_or_else(String::new, |last| last.output.clone().unwrap_or_default());
-        seen.steps.push(StepSeen { step, key: None, held: true, input, output: None });
+        seen.steps.push(StepSeen { step, key: None, held: true, input, output: None, row: None });
     }
     seen.quarantine = quarantined;
     seen.is_final = route.is_final;
@@ -193,9 +195,22 @@ impl Trace for Observer<'_> {
         let output = text_of(payload);
         let input = std::mem::replace(&mut self.current, output.clone());
         if self.seen.steps.len() < MAX_SHOWN {
-            self.seen.steps.push(StepSeen { step: number, key: self.key.clone(), held, input, output: Some(output) });
+            self.seen.steps.push(StepSeen {
+                step: number,
+                key: self.key.clone(),
+                held,
+                input,
+                output: Some(output),
+                row: None,
+            });
         } else {
             self.seen.not_shown += 1;
+        }
+    }
+
+    fn row(&mut self, table: &str, line: Option<u32>) {
+        if let Some(step) = self.seen.steps.last_mut() {
+            step.row = Some(RowSeen { table: table.to_owned(), line });
         }
     }
 

@@ -78,7 +78,7 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
     (outlet, trace): (&mut O, &mut T),
 ) -> Flow {
     let route = plan.route(hit.route);
-    let RouteWork { topic_number, captures, levels, names, detail, catalog, gate, stores } = work;
+    let RouteWork { topic_number, captures, levels, names, detail, catalog, gate, stores, tables } = work;
     if route.needs_captures {
         hit.captures(captures);
     }
@@ -108,6 +108,7 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
         contract: hit.contract,
         tally: Tally::default(),
         stores,
+        tables,
         source_ns: message.meta.source_ns,
         outlet,
         trace,

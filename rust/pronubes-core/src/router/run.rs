@@ -16,7 +16,9 @@ use crate::expr::Inputs;
 use crate::matcher::{RouteId, TopicSlot};
 use crate::outcome::{HookCall, Outlet, ResumePoint};
 use crate::payload::{Cell, PathSet, Scan, Span, scan};
-use crate::plan::{About, End, Failure, Plan, Route, ScanId, StageKind};
+use crate::plan::{About, End, Failure, Plan, Route, ScanId, StageKind, Step};
+use crate::tables::Tables;
+use crate::transform::Op;
 use crate::{HookId, Message, Meta, Reason};
 
 /// A message on its way through a route.
@@ -44,6 +46,7 @@ pub(super) struct Run<'p, 'a, O, T> {
     pub(super) tally: Tally,
     /// What steps remember, by [`StateId`](crate::plan::StateId).
     pub(super) stores: &'a mut [Slot],
+    pub(super) tables: &'a Tables,
     /// When what leaves was true at the source.
     pub(super) source_ns: Option<i64>,
     pub(super) outlet: &'a mut O,
@@ -135,6 +138,7 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
                         level.out.clear();
                         level.edit.write_to(&level.scan, plan, narrowed, &inputs, &level.text, &mut level.out);
                         self.trace.step(step.number, held, &level.out);
+                        self.tell_row(step, held);
                     }
                 } else {
                     level.edit.run(&stage.steps, plan, root, &inputs, &mut level.text)?;
@@ -152,6 +156,7 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
                         level.out.clear();
                         level.tree.write_to(&inputs, &level.text, &mut level.out);
                         self.trace.step(step.number, held, &level.out);
+                        self.tell_row(step, held);
                     }
                 }
                 level.out.clear();
@@ -253,6 +258,16 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
         }
     }
 
+    /// Tells which row a step has used.
+    fn tell_row(&mut self, step: &Step, held: bool) {
+        if held
+            && matches!(step.op, Op::Lookup(_))
+            && let Some((table, line)) = self.tables.found()
+        {
+            self.trace.row(table, line);
+        }
+    }
+
     fn inputs<'i>(&self, payload: &'i [u8], key: Cell, meta: &'i Meta) -> Inputs<'i>
     where
         'a: 'i,
@@ -266,6 +281,7 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
             source: &self.plan.sources[usize::from(self.message.source.0)],
             key,
             literals: &self.plan.literals,
+            tables: self.tables,
         }
     }
 

@@ -34,6 +34,9 @@ pub(super) trait Trace {
     /// A step with the payload behind it, and whether its condition held.
     fn step(&mut self, number: u16, held: bool, payload: &[u8]);
 
+    /// The table that the step just told of has looked at, and the line of its row.
+    fn row(&mut self, table: &str, line: Option<u32>);
+
     /// A stateful step kept the message to itself.
     fn absorbed(&mut self, number: u16);
 
@@ -62,6 +65,9 @@ impl Trace for Unwatched {
 
     #[inline]
     fn step(&mut self, _: u16, _: bool, _: &[u8]) {}
+
+    #[inline]
+    fn row(&mut self, _: &str, _: Option<u32>) {}
 
     #[inline]
     fn absorbed(&mut self, _: u16) {}

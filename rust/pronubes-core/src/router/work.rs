@@ -8,6 +8,7 @@ use crate::matcher::{Hits, TopicSlot};
 use crate::payload::{Cell, Scan, Span, TextArena};
 use crate::plan::{EditState, ScanId, TreeState};
 use crate::state::Emissions;
+use crate::tables::Tables;
 
 /// All of it.
 #[derive(Debug, Default)]
@@ -35,6 +36,8 @@ pub(super) struct RouteWork {
     pub(super) gate: GateWork,
     /// What steps remember, by [`StateId`](crate::plan::StateId).
     pub(super) stores: Vec<Slot>,
+    /// The tables that steps look up, with the rows that are in force.
+    pub(super) tables: Tables,
 }
 
 /// What one stage works on.

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::{Expr, ExprCompiler, ParseCache, Vars};
 use crate::payload::{Cell, FieldPath, Literals, PathSetBuilder};
+use crate::spec::TableSpec;
 use crate::transform::{Conversions, Field, StepDoc};
 
 /// What all routes of a plan share while it is compiled.
@@ -16,6 +17,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) literals: &'a mut Literals,
     pub(crate) hooks: usize,
     pub(crate) conversions: &'a Conversions,
+    pub(crate) tables: &'a [TableSpec],
 }
 
 /// The state of compiling one step. Errors get the path of the step in front by whoever made the context.

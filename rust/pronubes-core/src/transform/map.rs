@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::value::{bool_in, is_text, not_wanted, number_in, text_in};
+use super::value::{bool_in, integral, is_text, not_wanted, number_in, text_in};
 use super::{Argument, Compiled, Example, Field, Op, StepContext, StepDoc, ValueOp};
 use crate::Reason;
 use crate::error::{PathPart, SpecError};
@@ -87,12 +87,6 @@ impl Map {
             _ => Ok(None),
         }
     }
-}
-
-/// The integer that a double is, if it is one that doubles hold exactly.
-#[expect(clippy::cast_possible_truncation, reason = "the bounds are checked before")]
-fn integral(value: f64) -> Option<i64> {
-    (value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0).then_some(value as i64)
 }
 
 /// The bits of an integer.

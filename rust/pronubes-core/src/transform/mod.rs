@@ -19,6 +19,7 @@ mod encode;
 mod explode;
 mod flatten;
 mod keep;
+mod lookup;
 mod map;
 mod nest;
 mod on_change;
@@ -42,6 +43,7 @@ pub(crate) use conversion::{Conversion, Conversions};
 pub(crate) use convert::{By, Convert};
 pub use doc::{Argument, Example, StepDoc};
 pub(crate) use explode::Explode;
+pub(crate) use lookup::{Key, Lookup, Miss};
 pub(crate) use map::bits_of;
 pub use page::page;
 pub(crate) use shape::Reshape;
@@ -82,6 +84,8 @@ pub(crate) enum Op {
     Value { field: Field, into: Field, op: ValueOp },
     /// A number gets another unit, by what the payload says or with the name of the unit.
     Convert(Box<Convert>),
+    /// Fields get what the row of a table says.
+    Lookup(Box<Lookup>),
     /// Fields get single bits of an integer.
     Bits { field: Field, bits: Box<[(u8, Field)]> },
     /// Nested objects become fields with joined names.
@@ -131,6 +135,7 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { doc: &round::DOC, compile: round::compile },
     Verb { doc: &clamp::DOC, compile: clamp::compile },
     Verb { doc: &map::DOC, compile: map::compile },
+    Verb { doc: &lookup::DOC, compile: lookup::compile },
     Verb { doc: &timestamp::DOC, compile: timestamp::compile },
     Verb { doc: &flatten::DOC, compile: flatten::compile },
     Verb { doc: &nest::DOC, compile: nest::compile },

@@ -85,6 +85,12 @@ pub(super) fn integer(value: i128) -> Result<Cell, Reason> {
         .map_err(|_| Reason::IntegerOverflow)
 }
 
+/// The integer that a double is, if it is one that doubles hold exactly.
+#[expect(clippy::cast_possible_truncation, reason = "the bounds are checked before")]
+pub(super) fn integral(value: f64) -> Option<i64> {
+    (value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0).then_some(value as i64)
+}
+
 /// The text in a cell; escapes are decoded into the arena.
 pub(crate) fn text_in<'s>(cell: Cell, scope: &'s mut Scope<'_>) -> Result<&'s str, Reason> {
     match cell {

@@ -49,6 +49,7 @@ impl Compiled {
             source: "",
             key: Cell::Missing,
             literals: &self.literals,
+            tables: &pronubes_core::tables::Tables::default(),
         };
         let mut scope = inputs.scope(&found.cells, arena);
         let cell = self.expr.eval(&mut scope)?;

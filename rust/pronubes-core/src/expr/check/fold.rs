@@ -89,6 +89,7 @@ fn evaluate(tree: &Tree) -> Result<Tree, Reason> {
         source: "",
         key: Cell::Missing,
         literals: &literals,
+        tables: &crate::tables::Tables::default(),
     };
     let mut scope = inputs.scope(&[], &mut text);
     let cell = code.eval(&mut scope)?;
