@@ -38,8 +38,9 @@ pub mod settle;
 pub mod sink;
 mod source;
 pub mod status;
+pub mod tables;
 pub mod tap;
-pub mod tape;
+mod tape;
 pub mod timed;
 pub mod view;
 

@@ -13,6 +13,7 @@ use crate::queue::Policy;
 use crate::reload::{Carried, add_route, add_source};
 use crate::settle::ring;
 use crate::sink::SinkCounters;
+use crate::tables::TableStatus;
 use crate::timed::StateStatus;
 
 /// A source: received = matched + unrouted + rejected + dropped.
@@ -181,6 +182,8 @@ pub struct Status {
     pub quarantine: QuarantineStatus,
     /// What stateful steps remember.
     pub states: Vec<StateStatus>,
+    /// The tables that steps look up.
+    pub tables: Vec<TableStatus>,
     /// What contracts found, by name, without the offenders.
     pub contracts: Vec<ContractReport>,
     /// Messages that wait in hooks or are with Python, by walking.
@@ -238,6 +241,7 @@ impl Pipeline {
                 .collect(),
             routes: self.route_statuses(sum),
             states: self.state_statuses(),
+            tables: self.table_statuses(),
             sinks: self.sink_statuses(now_ns),
             connections: (0..self.connections.len()).filter_map(|number| self.connection_status(number)).collect(),
             quarantine: self.quarantine_status(),

@@ -15,6 +15,7 @@ mod quarantine;
 mod recording;
 mod router;
 mod specification;
+mod tables;
 mod topics;
 mod work;
 
@@ -37,6 +38,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<outcome::PyOutcome>()?;
     module.add_class::<router::PyRouter>()?;
     module.add_class::<contract::PyContract>()?;
+    module.add_class::<tables::TableRows>()?;
     module.add_class::<batch::Batch>()?;
     module.add_class::<batch::Column>()?;
     module.add_class::<quarantine::QuarantineBatch>()?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::AsRawFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pronubes_pipeline::catalog::TextQuery;
 use pronubes_pipeline::lines::LineFormat;
@@ -20,6 +20,7 @@ use crate::error::{guard, spec_failure, topic_error, unfit, unknown};
 use crate::hook_result;
 use crate::logs;
 use crate::quarantine::QuarantineBatch;
+use crate::tables::{TableRows, refused};
 use crate::work::Work;
 
 /// A part of what stateful steps remember, and where the next one begins.
@@ -476,6 +477,13 @@ impl Pipeline {
     #[pyo3(signature = (*, now_ns))]
     fn status<'py>(&self, py: Python<'py>, now_ns: i64) -> PyResult<Bound<'py, PyBytes>> {
         guard(|| Ok(PyBytes::new(py, &args::json(&self.lock().pipeline.status(now_ns))?)))
+    }
+
+    fn set_table(&self, name: &str, rows: &TableRows) -> PyResult<()> {
+        guard(|| {
+            let set = self.lock().pipeline.set_table(name, Arc::clone(&rows.rows));
+            set.map_err(|error| refused(&error))
+        })
     }
 
     fn cover(&self) -> PyResult<()> {

@@ -17,6 +17,7 @@ use crate::detach::detached;
 use crate::error::{InternalError, guard, spec_failure};
 use crate::outcome::PyOutcome;
 use crate::specification::compile;
+use crate::tables::{TableRows, refused};
 
 /// The compiled routes without any I/O.
 #[pyclass(frozen, name = "Router", module = "pronubes._core")]
@@ -73,6 +74,10 @@ impl PyRouter {
             }
             Ok(outcomes)
         })
+    }
+
+    fn set_table(&self, name: &str, rows: &TableRows) -> PyResult<()> {
+        guard(|| self.lock().router.set_table(name, Arc::clone(&rows.rows)).map_err(|error| refused(&error)))
     }
 
     #[pyo3(signature = (*, now_ns))]
@@ -165,6 +170,9 @@ impl State {
             "states": self.router.states().map(|state| json!({
                 "route": plan.route_name(state.route), "step": state.identity, "keys": state.keys,
                 "max_keys": state.max_keys, "bytes": state.bytes, "refused": state.refused,
+            })).collect::<Vec<_>>(),
+            "tables": self.router.tables().map(|table| json!({
+                "name": table.name, "rows": table.rows, "hits": table.hits, "misses": table.misses,
             })).collect::<Vec<_>>(),
             "topics": {"known": topics.len(), "untracked": topics.untracked(), "bytes": topics.memory_bytes()},
             "stages": {"pass": pass, "edit": edit, "general": general},
