@@ -15,7 +15,7 @@ from pronubes import _core, codecs, transforms
 from pronubes.cases import matchers
 from pronubes.cases import model as cases
 from pronubes.cli.exit_codes import ExitCode
-from pronubes.config import delivery, limits, model, namespace, operations, quarantine
+from pronubes.config import delivery, limits, model, namespace, operations, quarantine, table_options
 from pronubes.config.descriptions import describe
 from pronubes.config.templates import model as templates
 from pronubes.config.templates.parameters import PARAMETER_TYPES
@@ -54,6 +54,8 @@ def configuration_page() -> str:
     ):
         parts += [f"### `{title}`\n\n{_first_line(part)}\n", _table(part)]
     parts += [
+        f"## `tables`\n\nA mapping of names to tables. {_first_line(table_options.TableOptions)} [How to](../how-to/lookup.md).\n",
+        _table(table_options.TableOptions),
         "## `routes`\n\nA mapping of names to routes, in order.\n",
         _table(model.Route),
         "### `to`\n\nA sink's name, one of these, or a list of both.\n",

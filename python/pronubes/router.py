@@ -44,6 +44,8 @@ class Router:
             self._engine = _core.Router.from_spec(compiled.spec)
         except _core.SpecFailure as failure:
             raise ConfigurationError(in_order(diagnose(compiled, failure.errors))) from failure
+        for name, table in compiled.loaded.tables.items():
+            self._engine.set_table(name, _core.TableRows(table.document))
 
     @classmethod
     def from_file(cls, path: str | Path) -> Router:

@@ -28,6 +28,8 @@ __all__ = [
     "Encode",
     "Explode",
     "Flatten",
+    "Lookup",
+    "LookupCapture",
     "Map",
     "Nest",
     "OnChange",
@@ -175,6 +177,43 @@ class Map(StrictModel):
 
 
 TimeFormat = Literal["iso8601", "unix_s", "unix_ms", "unix_us", "unix_ns"]
+
+
+class LookupCapture(StrictModel):
+    """A capture of the route's filter, as the key of a table."""
+
+    capture: Annotated[str, Field(min_length=1, max_length=1000)]
+    """The capture."""
+
+
+def _lookup_key(value: Any) -> Any:  # Any: whatever stands in the YAML
+    return _FIELD_PATH.validate_python(value) if isinstance(value, str) else LookupCapture.model_validate(value)
+
+
+_FIELD_PATH: TypeAdapter[str] = TypeAdapter(FieldPath)
+
+
+class Lookup(StrictModel):
+    """Take values out of a table, by a key."""
+
+    key: Annotated[LookupCapture | str, PlainValidator(_lookup_key, json_schema_input_type=LookupCapture | FieldPath)]
+    """What is looked up: a field, or `{capture: NAME}`."""
+    table: Annotated[str, Field(min_length=1, max_length=1000)]
+    """The table, as it is called under `tables`."""
+    into: Annotated[dict[FieldPath, Annotated[str, Field(min_length=1, max_length=1000)]], Field(min_length=1, max_length=1000)]
+    """The fields, and the columns that they get: `{field: column}`."""
+    default: dict[FieldPath, JsonValue] | None = None
+    """What fields of `into` get when the table has no such key; those that it does not name are left alone."""
+    missing: Literal["quarantine", "pass"] | None = None
+    """In place of `default`: what becomes of a message whose key is not in the table. Left out: `quarantine` (`not_in_table`)."""
+
+    @model_validator(mode="after")
+    def _says_once_what_misses_get(self) -> Self:
+        if self.default is not None and self.missing is not None:
+            raise refuse(
+                "The step says twice what becomes of a key that is not in the table.", expected="either `default` or `missing`", field="missing"
+            )
+        return self
 
 
 class Timestamp(StrictModel):
@@ -390,7 +429,6 @@ class Step(StrictModel):
     """One step: a verb with its arguments, and perhaps `where` and `from_scalar` beside it."""
 
     not_yet: ClassVar[dict[str, str]] = {
-        "lookup": "Use `map` for a fixed table, or a `python` hook.",
         "window": "Aggregate in the sink's database until stateful steps are there.",
         "combine": "Combine the tags in the sink's database until stateful steps are there.",
     }
@@ -417,6 +455,8 @@ class Step(StrictModel):
     """Bring a number within bounds."""
     map: Map | None = None
     """Replace a value by what a table says, or make fields of the bits of an integer."""
+    lookup: Lookup | None = None
+    """Take values out of a table, by a key."""
     timestamp: Timestamp | None = None
     """Read a time in one format and write it in another."""
     flatten: Flatten | None = None

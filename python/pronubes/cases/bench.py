@@ -140,6 +140,8 @@ class Bench:
             self._engine = _core.Pipeline(compiled.spec, orjson.dumps(_node(compiled)), now_ns=now_ns)
         except _core.SpecFailure as failure:
             raise ConfigurationError(in_order(diagnose(compiled, failure.errors))) from failure
+        for name, table in compiled.loaded.tables.items():
+            self._engine.set_table(name, _core.TableRows(table.document))
         if is_covered:
             self._engine.cover()
         self._hooks = CaseHooks(self._engine, compiled)

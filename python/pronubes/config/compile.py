@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pronubes.batch import Dtype
-from pronubes.config import conversions
+from pronubes.config import conversions, tables
 from pronubes.config.canary import add_to_node, add_to_router
 from pronubes.config.column_types import agreed, column_types
 from pronubes.config.delivery import log_specs
@@ -82,6 +82,7 @@ def compile_router(loaded: Loaded, *, has_canary: bool = False) -> Compiled:
     tagged = {name: source.options for name, source in configuration.sources.items() if isinstance(source.options, TagSourceOptions)}
     spec["shapes"] = {name: written_shape(options.shape) for name, options in tagged.items() if options.shape != USUAL_SHAPE}
     conversions.add_to_router(spec, configuration, loaded.contracts)
+    tables.add_to_router(spec, loaded.tables)
     if loaded.contracts.files:
         spec["contracts"] = loaded.contracts.specifications()
         spec["named_contracts"] = loaded.contracts.by_names

@@ -119,6 +119,8 @@ def _touched(step: Step, verb: str) -> list[str] | None:
         return [step.scale.field]
     if verb == "map" and step.map is not None:
         return [step.map.to or step.map.field, *(step.map.bits or {}).values()]
+    if verb == "lookup" and step.lookup is not None:
+        return [*step.lookup.into]
     if verb == "timestamp" and step.timestamp is not None:
         return [step.timestamp.into or step.timestamp.field]
     return None

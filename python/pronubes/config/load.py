@@ -22,6 +22,7 @@ from pronubes.config.model import Configuration
 from pronubes.config.places import Places, nothings
 from pronubes.config.reader import Irregular, read_values
 from pronubes.config.references import unresolved
+from pronubes.config.tables import CheckedTables, LoadedTable, load_tables
 from pronubes.config.tag_names import named_contracts, resolve_names
 from pronubes.config.templates.expand import expand, outside_of_templates
 from pronubes.config.variables import Value, VariableProblem, substitute
@@ -41,6 +42,7 @@ class Loaded:
         base_dir: The folder that relative paths count from.
         places: Where everything stands, for further findings.
         contracts: The contracts that routes name.
+        tables: The tables that steps look up, as they were read.
     """
 
     configuration: Configuration
@@ -48,6 +50,7 @@ class Loaded:
     base_dir: Path
     places: Places = field(repr=False)
     contracts: InUse = field(default_factory=InUse, repr=False)
+    tables: Mapping[str, LoadedTable] = field(default_factory=dict, repr=False)
 
     @property
     def data_dir(self) -> Path:
@@ -136,22 +139,23 @@ def _check(values: dict[str, Any], places: Places, base_dir: Path, problems: lis
     except ValidationError as error:
         known = {finding.path for finding in problems}
         problems += places.origins.condensed((finding for finding in findings(error, values) if finding.path not in known), values)
-    in_use, elsewhere = InUse(), expansion.diagnostics
+    in_use, elsewhere, tables = InUse(), expansion.diagnostics, CheckedTables()
     if configuration is not None and expansion.is_complete:
-        names = resolve_names(configuration, base_dir, os.path.dirname(places.file))  # noqa: PTH120  as the user wrote it
+        folder = os.path.dirname(places.file)  # noqa: PTH120  as the user wrote it
+        names, tables = resolve_names(configuration, base_dir, folder), load_tables(configuration, base_dir, folder)
         by_names = named_contracts(configuration, names, base_dir)
         in_use, of_contracts, in_contracts = resolve(configuration, places, base_dir, by_names)
         problems += places.origins.condensed(
             chain(unresolved(configuration), contradictions(configuration), of_contracts, conversion_findings(configuration, in_use)), values
         )
-        problems += places.origins.condensed(names.findings, values)
-        elsewhere = [*elsewhere, *in_contracts, *names.diagnostics]
+        problems += places.origins.condensed([*names.findings, *tables.findings], values)
+        elsewhere = [*elsewhere, *in_contracts, *names.diagnostics, *tables.diagnostics]
         configuration = names.put_in(configuration)
     if problems or before or configuration is None or elsewhere:
         known_places = [diagnostic.position for diagnostic in before or ()]
         following = [places.diagnostic(finding) for finding in problems if places.position_of_value(finding.path) not in known_places]
         raise ConfigurationError([*in_order([*(before or ()), *following]), *elsewhere])
-    return Loaded(configuration, values, base_dir, places, in_use)
+    return Loaded(configuration, values, base_dir, places, in_use, tables.tables)
 
 
 def in_order(diagnostics: list[Diagnostic]) -> list[Diagnostic]:

@@ -25,6 +25,7 @@ from pronubes.config.delivery import DurableLog, SpillLog
 from pronubes.config.namespace import Catalog, Namespace
 from pronubes.config.operations import Health, Metrics, State
 from pronubes.config.quarantine import Breaker, Quarantine, RollbackOn
+from pronubes.config.table_options import TableOptions
 from pronubes.config.templates.model import Instance, Template
 from pronubes.connectors import registry
 from pronubes.connectors.options import ConnectorOptions, Delivery, SinkConnector, SinkOptions, SourceConnector, SourceOptions, StrictModel
@@ -278,6 +279,8 @@ class Configuration(StrictModel):
     """Where messages come from."""
     sinks: dict[Name, Sink] = {}
     """Where messages go."""
+    tables: dict[Name, TableOptions] = {}
+    """Tables for `lookup` steps."""
     routes: dict[Name, Route] = {}
     """What happens in between, in order. A message goes through every route whose filter and condition match."""
     templates: dict[Name, Template] = {}

@@ -1,5 +1,7 @@
 """The steps of the configuration and of the engine are the same: verbs, arguments, examples."""
 
+from pathlib import Path
+
 import orjson
 import pytest
 
@@ -21,7 +23,8 @@ def test_the_arguments_are_the_same(verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", [verb for verb in DOCS if verb != "python"])
-def test_the_example_of_the_engine_is_right_here(verb: str) -> None:
+def test_the_example_of_the_engine_is_right_here(verb: str, tmp_path: Path) -> None:
+    (tmp_path / "assets.csv").write_text("tag,area,max_limit\nP-101,filling,80.5\n", encoding="utf-8")
     example = DOCS[verb]["example"]
     step = orjson.loads(example["step"])
     Step.model_validate(step)
@@ -31,8 +34,10 @@ def test_the_example_of_the_engine_is_right_here(verb: str) -> None:
             "name": "example",
             "sources": {"a": {"type": "ndjson", "path": "-"}},
             "sinks": {"s": {"type": "stdout"}},
+            "tables": {"assets": {"path": "assets.csv", "key": "tag", "types": {"max_limit": "number"}}},
             "routes": {"r": {"filter": "t", "steps": [step], "to": "s"}},
-        }
+        },
+        base_dir=tmp_path,
     )
     outcomes = []
     for second, payload in enumerate(example["input"].split("\n")):  # several lines are several messages, a second apart
