@@ -28,6 +28,7 @@ __all__ = [
     "sinks_table",
     "sources_table",
     "states_table",
+    "tables_table",
 ]
 
 ROUTES = 20
@@ -73,7 +74,7 @@ def draw(status: Mapping[str, Any], rates: Rates, *, has_routes: bool = True) ->
     parts: list[RenderableType] = [*health_lines(status), *account_lines(status), sources_table(status, rates)]
     if has_routes:
         parts.append(routes_table(status, rates))
-    parts += [sinks_table(status, rates), states_table(status), logs_table(status), orphans_table(status)]
+    parts += [sinks_table(status, rates), states_table(status), tables_table(status), logs_table(status), orphans_table(status)]
     parts += [_quarantine_line(status), connections_table(status)]
     return Group(*(part for part in parts if not isinstance(part, Table) or part.row_count))
 
@@ -251,6 +252,16 @@ def states_table(status: Mapping[str, Any]) -> Table:  # Any: a JSON document
         table.add_row(
             step["route"], _shortened(step["step"]), *map(amount, (step["keys"], step["max_keys"])), size(step["bytes"]), amount(step["refused"])
         )
+    return table
+
+
+def tables_table(status: Mapping[str, Any]) -> Table:  # Any: a JSON document
+    """Draw the tables that steps look up; an empty table where there are none."""
+    table = _table("tables", ("name", "file", "rows", "read", "found", "not found", ""), left=2)
+    for one in status.get("tables", ()):
+        read = age(_ns(one.get("read_age_s")))
+        counts = map(amount, (one["hits"], one["misses"]))
+        table.add_row(one["name"], one.get("path") or "-", amount(one["rows"]), f"{read} ago", *counts, "BROKEN" if one.get("error") else "")
     return table
 
 

@@ -86,6 +86,7 @@ def problems(status: Mapping[str, Any], canary: CanaryState) -> Iterator[Problem
                 f"The source `{source['name']}` has waited {age_ns / 1e9:,.0f} s for an acknowledgement: a sink or the log does not go on.",
             )
     yield from _of_hooks(status.get("hooks", ()))
+    yield from _of_tables(status.get("tables", ()))
 
 
 def _of_hooks(hooks: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:  # Any: JSON documents
@@ -96,3 +97,11 @@ def _of_hooks(hooks: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:  # Any: 
         if hook["stuck"]:
             text = f"The hook `{hook['name']}` hangs in {hook['stuck']} threads, which cannot be ended from outside."
             yield Problem("hook_stuck", f"{text} Mend it and restart the node, or say `process: true` on its step.")
+
+
+def _of_tables(tables: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:  # Any: JSON documents
+    for table in tables:
+        if table.get("error"):
+            since = "" if table.get("broken_s") is None else f" since {table['broken_s']:,.0f} s"
+            text = f"The file of the table `{table['name']}` cannot be used{since}: {table['error']}"
+            yield Problem("table_broken", f"{text} Its last good rows stay in force. Mend `{table['path']}`: it is read again when it changes.")

@@ -32,6 +32,7 @@ from pronubes.pipeline.ingress import Ingress
 from pronubes.pipeline.quarantine import QuarantineKeeper
 from pronubes.pipeline.replay import REPLAYS, Replayer
 from pronubes.pipeline.state import StateKeeper
+from pronubes.pipeline.tables import TableKeeper
 from pronubes.pipeline.views import View, run_view
 from pronubes.pipeline.watch import QuarantineWatch
 from pronubes.telemetry import emit, events
@@ -90,6 +91,7 @@ class Node:
         self.replayer = Replayer(self.quarantine, lambda: self.plan, clock=self.clock)
         self.quarantine.on_failed_again = self.replayer.failed_again
         self.watch = QuarantineWatch(self)
+        self.tables = TableKeeper(self)
         self.state = StateKeeper(plan.data_dir, clock=self.clock, every_s=plan.state_every_s)
         self.hook_states = HookStates(plan.data_dir, clock=self.clock)
 
@@ -122,6 +124,7 @@ class Node:
         document["node"] = self.plan.name
         document["quarantine"] |= self.quarantine.status() | self.replayer.status() | self.watch.status()
         document["state"] = self.state.status()
+        document["tables"] = self.tables.status(document["tables"])
         document["rollback"] = self.watch.rollback()
         document["hooks"] = hooks_status(self.hooks.values())
         document["now_ns"] = self.clock()
@@ -171,6 +174,7 @@ class Node:
                 hook.close()
             raise plan.refused(failure) from failure
         self.state.restore(engine)
+        self.tables.start(engine)
         self._dispatcher = Dispatcher(engine, self.clock, self._settle)
         self._dispatcher.watch_logs()
         self._canary = Canary(self._dispatcher, self.clock, every_s=plan.canary_every_s, monotonic_s=time.monotonic)
@@ -188,6 +192,7 @@ class Node:
                 self.start(("node", "canary"), self._canary.run())
                 self.start(("node", "state"), self.state.run(engine))
                 self.start(("node", "hook states"), self.hook_states.run(lambda: self.plan.state_every_s))
+                self.start(("node", "tables"), self.tables.run())
                 emit(
                     events.NodeStarted(
                         node=plan.name,

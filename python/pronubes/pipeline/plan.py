@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pronubes.hooks.base import Runnable
     from pronubes.hooks.settings import HookSettings
     from pronubes.hooks.state import StateStore
+    from pronubes.pipeline.tables import PlannedTable
 
 __all__ = ["NodePlan", "compile_plan", "load_plan"]
 
@@ -51,6 +52,7 @@ class NodePlan:
         rollback_on: When a reload to this plan is taken back, if ever.
         canary_every_s: How often a canary is sent, in seconds.
         state_every_s: How often what stateful steps remember is saved, in seconds.
+        tables: The tables that steps look up, with the rows that are in force.
         metrics: Where numbers are served for Prometheus, if they are.
         path: The configuration file, as it was named.
         compiled: Where everything of `spec` stands in the file, for what the engine finds wrong.
@@ -74,6 +76,7 @@ class NodePlan:
     rollback_on: RollbackOn | None = None
     canary_every_s: float = 10.0
     state_every_s: float = 5.0
+    tables: Mapping[str, PlannedTable] = field(default_factory=dict, repr=False)
     metrics: Metrics | None = None
     path: str = ""
     compiled: Compiled | None = field(default=None, repr=False, compare=False)
@@ -125,6 +128,7 @@ def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
     from pronubes.config.compile import compile_node, compile_router, refuse_subscriptions
 
     compiled = compile_router(loaded, has_canary=True)
+    tables = _tables(loaded)
     refuse_subscriptions(loaded)
     configuration = loaded.configuration
     return NodePlan(
@@ -146,10 +150,19 @@ def compile_plan(loaded: Loaded, *, path: str = "") -> NodePlan:
         rollback_on=configuration.rollback_on,
         canary_every_s=configuration.health.every,
         state_every_s=configuration.state.save_every,
+        tables=tables,
         metrics=configuration.metrics,
         path=path,
-        compiled=compiled,
+        compiled=replace(compiled, loaded=replace(loaded, tables={})) if tables else compiled,  # the rows are the engine's from here on
     )
+
+
+def _tables(loaded: Loaded) -> Mapping[str, PlannedTable]:
+    if not loaded.tables:
+        return {}
+    from pronubes.pipeline.tables import plan_tables
+
+    return plan_tables(loaded.tables)
 
 
 def _stamped(source: Source, base_dir: Path) -> Source:

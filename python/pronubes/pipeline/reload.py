@@ -45,6 +45,7 @@ async def reload(node: Node, plan: NodePlan) -> None:
             hook.close()
         raise plan.refused(failure) from failure
     old, node.plan = node.plan, plan
+    node.tables.reloaded()
     node.canary.every_s = plan.canary_every_s
     node.state.every_s = plan.state_every_s
     node.quarantine.reconfigure(plan)

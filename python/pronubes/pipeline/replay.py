@@ -249,6 +249,8 @@ def _rehearsed(plan: NodePlan, page: Sequence[Record], route: str | None, now_ns
         source["delivery"] = "volatile"
     # No logs: they belong to the node that runs.
     engine = Pipeline(plan.spec, orjson.dumps({"sources": node["sources"], "sinks": node["sinks"]}), now_ns=now_ns)
+    for name, table in plan.tables.items():
+        engine.set_table(name, table.rows)
     outcomes = _sent(engine, page, route, now_ns)
     again: dict[int, str] = {}
     while (batch := engine.take_quarantine()) is not None:

@@ -167,6 +167,40 @@ class HookStateUnsaved(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TableRefreshed(Event):
+    """The file of a lookup table has changed and its new rows are in force."""
+
+    sentence = "A lookup table has changed: its new rows are in force."
+    table: str
+    path: str
+    rows: int
+    rows_before: int
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TableBroken(Event):
+    """The file of a lookup table is gone or cannot be used; the rows before stay in force."""
+
+    level = "error"
+    sentence = "A lookup table cannot be read: its last good rows stay in force until the file is mended. It is read again when it changes."
+    table: str
+    path: str
+    error: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableMended(Event):
+    """The file of a lookup table is well again and says what it said before."""
+
+    sentence = "A lookup table can be read again; it says what it said before."
+    table: str
+    path: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class NodeDraining(Event):
     """Sources are closed; what is under way is delivered before the node leaves."""
 

@@ -25,7 +25,7 @@ PREFIX = "pronubes_"
 MAX_SERIES = 2000
 OTHER = "(other)"
 """The label value that stands for all that have no series of their own. No name of a configuration has parentheses."""
-LABELS = ("source", "route", "sink", "hook", "reason", "log")
+LABELS = ("source", "route", "sink", "hook", "table", "reason", "log")
 
 Number = float | None
 Kind = Literal["counter", "gauge"]
@@ -93,6 +93,10 @@ def _link(key: str) -> Callable[[Mapping[str, Any]], Number]:  # Any: a JSON doc
 
 def _is_open(hook: Mapping[str, Any]) -> Number:  # Any: a JSON document
     return float(hook["breaker"] != "closed")
+
+
+def _is_broken(table: Mapping[str, Any]) -> Number:  # Any: a JSON document
+    return float(bool(table.get("error")))
 
 
 _CONNECTED = "1 while its connection to the broker is up. Only for MQTT."
@@ -184,8 +188,21 @@ GROUPS: tuple[Group, ...] = (
         ),
         width=7,
     ),
+    Group(
+        "tables",
+        "table",
+        "hits",
+        (
+            Metric("table_rows", "gauge", "Rows that are in force.", _count("rows")),
+            Metric("table_hits", "counter", "Keys that it had.", _count("hits")),
+            Metric("table_misses", "counter", "Keys that it did not have.", _count("misses")),
+            Metric("table_read_age_seconds", "gauge", "How long ago these rows were read.", _count("read_age_s"), is_summed=False),
+            Metric("table_broken", "gauge", "1 while its file cannot be used and the last good rows stay in force.", _is_broken, is_summed=False),
+        ),
+        width=5,
+    ),
 )
-"""What every source, route, sink and hook has."""
+"""What every source, route, sink, hook and table has."""
 
 
 def _quarantine(key: str) -> Callable[[Mapping[str, Any]], Number]:  # Any: a JSON document

@@ -7,7 +7,9 @@ from typing import Literal
 
 __all__ = ["CODES", "Code", "Problem"]
 
-Code = Literal["canary_lost", "ledger", "holds_lost", "log_failing", "log_full", "quarantine_failing", "old_token", "hook_open", "hook_stuck"]
+Code = Literal[
+    "canary_lost", "ledger", "holds_lost", "log_failing", "log_full", "quarantine_failing", "old_token", "hook_open", "hook_stuck", "table_broken"
+]
 
 CODES: dict[Code, str] = {
     "canary_lost": "No canary came through for three periods: messages may not be moving.",
@@ -19,6 +21,7 @@ CODES: dict[Code, str] = {
     "old_token": "A source has waited for an acknowledgement for more than 30 s.",
     "hook_open": "A Python hook fails too often and is not called; what becomes of its messages stands in `breaker.messages` of its step.",
     "hook_stuck": "A Python hook hangs in threads that were left behind.",
+    "table_broken": "The file of a lookup table cannot be read; its last good rows stay in force.",
 }
 
 

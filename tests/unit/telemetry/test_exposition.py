@@ -52,6 +52,7 @@ def plant(*, routes: int, sources: int, sinks: int) -> dict[str, Any]:  # Any: a
     status["logs"]["spill"] = status["logs"]["durable"]
     counts = {"batches": 1, "messages": 9, "failed": 1, "passed_by": 1, "breaker": "closed", "opened": 0, "stuck": 0}
     status["hooks"] = [counts | {"name": "plant:oee"}]
+    status["tables"] = [{"name": "assets", "rows": 2, "hits": 5, "misses": 1, "read_age_s": 3.0, "error": None}]
     return status
 
 
