@@ -62,6 +62,8 @@ def write_configuration(text: str, folder: Path) -> Path:
             table = folder / (names if isinstance(names, str) else names["table"])
             table.parent.mkdir(parents=True, exist_ok=True)
             table.write_text("tag,topic,contract\nt1,acme/t1,measurement@1\n", encoding="utf-8")
+    for lookup in (yaml.safe_load(text).get("tables") or {}).values():
+        (folder / lookup["path"]).write_text("tag,area,max_limit,is_critical\nP-101,filling,80.5,yes\n", encoding="utf-8")
     for instance in yaml.safe_load(text).get("instances") or ():
         if "table" in instance:
             parameters = yaml.safe_load(text)["templates"][instance["template"]]["parameters"]
