@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import structlog
 
 from pronubes.connectors.base import ConnectorContext
 from pronubes.telemetry.library import structlog
@@ -30,13 +29,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 if os.environ.get("CI"):
                     pytest.fail(reason)
                 pytest.skip(reason)
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    """Undo what a command has set up for its log: its stream is closed when the test is over."""
-    yield
-    structlog.reset_defaults()
 
 
 def find_program(name: str) -> str | None:
