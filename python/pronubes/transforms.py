@@ -7,7 +7,7 @@ of a route into one pass. A new step gets a class here, a field in `Step`, and `
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, PlainValidator, TypeAdapter, model_validator
 
@@ -21,6 +21,10 @@ __all__ = [
     "VERBS",
     "Cast",
     "Clamp",
+    "Combine",
+    "CombineComplete",
+    "CombineEvery",
+    "CombineField",
     "Convert",
     "Deadband",
     "Debounce",
@@ -46,6 +50,7 @@ __all__ = [
     "Throttle",
     "Timestamp",
     "UnitField",
+    "Window",
 ]
 
 FieldPath = Annotated[str, Field(min_length=1, max_length=1024)]
@@ -297,6 +302,7 @@ class Encode(Codec):
 KeyCount = Annotated[int, Field(ge=1, le=100_000_000)]
 PositiveDuration = Annotated[Duration, Field(gt=0, le=36_525 * 86_400)]
 Late = Literal["pass", "drop", "quarantine"]
+Span = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
 class Stateful(StrictModel):
@@ -332,7 +338,7 @@ class Deadband(Stateful):
     """The band, in the unit of the value; 0 absorbs exact repeats."""
     percent: float | None = Field(default=None, ge=0)
     """Instead: the band in percent of `range`."""
-    range: tuple[float, float] | None = None
+    range: Span | None = None
     """Beside `percent`: the range of the value, lowest and highest."""
     heartbeat: PositiveDuration | None = None
     """A value passes in any case when the last one that passed is as old."""
@@ -385,7 +391,7 @@ class SwingingDoor(Stateful):
     """The deviation, in the unit of the value."""
     percent: float | None = Field(default=None, ge=0)
     """Instead: the deviation in percent of `range`."""
-    range: tuple[float, float] | None = None
+    range: Span | None = None
     """Beside `percent`: the range of the value, lowest and highest."""
     max_time: PositiveDuration = 900.0
     """The longest time between two points that leave, and the longest that one is held when no more come: `15m` when left out."""
@@ -421,17 +427,93 @@ class Stale(Stateful):
     """How the last message is marked: these top-level fields are set."""
 
 
+Aggregate = Literal["count", "min", "max", "mean", "sum", "first", "last", "stddev", "time_weighted_mean"]
+"""What can be calculated of a window."""
+
+
+class Window(Stateful):
+    """Make one message of the values of a time or of a number of messages: count, extremes, means."""
+
+    field: FieldPath
+    """The number. `null` is no value: it counts for nothing, and ends the time that the value before it held."""
+    length: PositiveDuration | None = None
+    """How long windows are. They begin at whole multiples of `every` since 1970 (UTC)."""
+    every: PositiveDuration | None = None
+    """Beside `length`: windows slide, and one ends this often. Without it windows follow each other."""
+    session: PositiveDuration | None = None
+    """Instead of `length`: a window lasts as long as values follow each other within this time."""
+    count: int | None = Field(default=None, ge=1)
+    """Instead of `length`: a window has so many values, in the order in which they come."""
+    calculate: Annotated[list[Aggregate], Field(min_length=1)] = ["count", "min", "max", "mean"]
+    """The fields of the message beside `start` and `end`."""
+    wait: PositiveDuration | None = None
+    """With `length`: how long after its end a window takes values that come late."""
+    late: Literal["quarantine", "drop"] = "quarantine"
+    """What values get whose window is closed."""
+    when_full: Literal["pass", "quarantine"] = "quarantine"
+    """A value of a key beyond `max_keys`: it is quarantined, because what leaves this step has other fields than what comes."""
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        kinds = [name for name in ("length", "session", "count") if getattr(self, name) is not None]
+        if len(kinds) != 1:
+            raise refuse("It is not clear when a window begins and ends.", expected="one of `length`, `session` and `count`")
+        for name in ("every", "wait"):
+            if kinds != ["length"] and getattr(self, name) is not None:
+                raise refuse(f"`{name}` belongs to `length`.", field=name)
+        return self
+
+
+class CombineField(StrictModel):
+    """Where a field of a combined object comes from."""
+
+    topic: str
+    """The topics whose value it gets: a topic filter."""
+    field: FieldPath | None = None
+    """The value in the message; that of the step when left out."""
+
+
+class CombineEvery(StrictModel):
+    """Objects leave by the clock."""
+
+    every: PositiveDuration
+    """At whole multiples of this time, when something came since the last object."""
+
+
+class CombineComplete(StrictModel):
+    """Objects leave when all fields have come anew."""
+
+    complete: PositiveDuration
+    """So long after the first, an object leaves with what there is."""
+
+
+class Combine(Stateful):
+    """Make one object of the newest values of several tags, and say whether it is complete."""
+
+    by: list[str]
+    """What has an object of its own: each combination of these captures; `[]` makes one object of the whole route."""
+    fields: Annotated[dict[str, str | CombineField], Field(min_length=1, max_length=256)]
+    """The top-level fields of the object, each with the topic filter whose value it gets."""
+    field: FieldPath = "value"
+    """The value in each message."""
+    emit: Literal["each"] | CombineEvery | CombineComplete = "each"
+    """When an object leaves: with each value, by the clock, or when all fields have come anew."""
+    flag: str = "complete"
+    """The field that says whether all fields are there."""
+    max_age: PositiveDuration | None = None
+    """Values that were received longer ago are left out."""
+    late: Literal["quarantine", "drop"] = "quarantine"
+    """What a value gets that is older than the one its field has."""
+    when_full: Literal["pass", "quarantine"] = "quarantine"
+    """A value of a key beyond `max_keys`: it is quarantined, because what leaves this step has other fields than what comes."""
+
+
 def _call(value: Any) -> Any:  # Any: whatever stands in the YAML
     return {"call": value} if isinstance(value, str) else value
 
 
 class Step(StrictModel):
     """One step: a verb with its arguments, and perhaps `where` and `from_scalar` beside it."""
-
-    not_yet: ClassVar[dict[str, str]] = {
-        "window": "Aggregate in the sink's database until stateful steps are there.",
-        "combine": "Combine the tags in the sink's database until stateful steps are there.",
-    }
 
     keep: FieldList | None = None
     """Keep these fields and drop all others."""
@@ -481,6 +563,10 @@ class Step(StrictModel):
     """Let a message go on when it has stood for some time."""
     stale: Stale | None = None
     """Say once that a key has fallen silent."""
+    window: Window | None = None
+    """Make one message of the values of a time or of a number of messages."""
+    combine: Combine | None = None
+    """Make one object of the newest values of several tags."""
     decode: Annotated[Decode, BeforeValidator(codec, json_schema_input_type=CodecName | Decode)] | None = None
     """Read a payload that is not JSON: the name of a codec, or a codec with its arguments."""
     encode: Annotated[Encode, BeforeValidator(codec, json_schema_input_type=CodecName | Encode)] | None = None

@@ -13,3 +13,5 @@ mod harness;
 mod stale;
 #[path = "keyed/swinging_door.rs"]
 mod swinging_door;
+#[path = "keyed/window.rs"]
+mod window;

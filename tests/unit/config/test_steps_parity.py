@@ -10,6 +10,9 @@ from pronubes.transforms import VERBS, Step
 
 DOCS = {doc["verb"]: doc for doc in orjson.loads(_core.steps())}
 
+BEGIN_S = 1_732_270_000
+"""When the examples begin."""
+
 
 def test_the_verbs_are_the_same_in_the_same_order() -> None:
     assert list(DOCS) == list(VERBS)
@@ -41,6 +44,6 @@ def test_the_example_of_the_engine_is_right_here(verb: str, tmp_path: Path) -> N
     )
     outcomes = []
     for second, payload in enumerate(example["input"].split("\n")):  # several lines are several messages, a second apart
-        outcomes += router.route("a", [("t", payload.encode())], now_ns=second * 10**9)
-    outcomes += router.advance(now_ns=3600 * 10**9)
+        outcomes += router.route("a", [("t", payload.encode())], now_ns=(BEGIN_S + second) * 10**9)
+    outcomes += router.advance(now_ns=(BEGIN_S + 3600) * 10**9)
     assert "\n".join(outcome.payload.decode() for outcome in outcomes if outcome.kind == "emitted") == example["output"]

@@ -75,7 +75,7 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
         let Some(store) = &mut slot.store else { return Ok(Took::Pass) };
         let took =
             if T::LOOKS_ONLY { store.peek(&key, &mut arrival, out) } else { store.take(&key, &mut arrival, out) };
-        match (took, plan.settings.when_full) {
+        match (took, plan.settings.when_full.unwrap_or_default()) {
             (Some(took), _) => took.map_err(failed),
             (None, when_full) => {
                 slot.refused += 1;

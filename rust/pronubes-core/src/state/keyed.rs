@@ -68,6 +68,26 @@ impl Late {
     }
 }
 
+/// The same where what leaves is another thing than what came, so that a message cannot pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TooLate {
+    /// It is quarantined as `late`.
+    #[default]
+    Quarantine,
+    /// It is absorbed.
+    Drop,
+}
+
+impl TooLate {
+    pub(crate) fn take(self) -> Result<Took, Reason> {
+        match self {
+            Self::Quarantine => Late::Quarantine.take(),
+            Self::Drop => Late::Drop.take(),
+        }
+    }
+}
+
 /// A stateful step: what it does with a message, and when time has come, given the state of its key.
 pub(crate) trait Keyed: Debug + Send + Sync + 'static {
     /// What is remembered by key. The default is that of a key that was never seen.
@@ -75,6 +95,9 @@ pub(crate) trait Keyed: Debug + Send + Sync + 'static {
 
     /// Whether it lets payloads go when time has come. Only then are the names of keys kept.
     const IS_TIMED: bool = false;
+
+    /// Whether keys are forgotten of which nothing is left to remember ([`Keyed::is_idle`]).
+    const FORGETS: bool = false;
 
     /// Whether what leaves has other fields than what came.
     const RESHAPES: bool = false;
@@ -93,7 +116,7 @@ pub(crate) trait Keyed: Debug + Send + Sync + 'static {
     /// Time has come for a key.
     fn due(&self, _state: &mut Self::State, _now_ns: i64, _out: &mut Emissions) {}
 
-    /// Whether there is nothing left to remember of a key behind [`Keyed::due`].
+    /// Whether there is nothing left to remember of a key behind [`Keyed::due`]. Asked of steps that forget.
     fn is_idle(&self, _state: &Self::State) -> bool {
         false
     }

@@ -24,7 +24,7 @@ pub(crate) use digest::{digest, digest_bytes};
 pub(crate) use duration::duration_ns;
 pub(crate) use emissions::Emissions;
 pub(crate) use held::Held;
-pub(crate) use keyed::{Arrival, Keyed, Late, Took};
+pub(crate) use keyed::{Arrival, Keyed, Late, TooLate, Took};
 pub(crate) use keys::{Fingerprint, Name};
 pub use save::{Restored, StateCursor};
 pub(crate) use save::{read_portion, save_portion};

@@ -28,7 +28,7 @@ pub(crate) const MAX_KEYS: Argument = Argument {
 pub(crate) const WHEN_FULL: Argument = Argument {
     name: "when_full",
     kind: "`pass` or `quarantine`",
-    text: "What messages of further keys get: they go on as they are (the default), or are quarantined as `too_many_states`. Both are counted.",
+    text: "What messages of further keys get: they go on as they are (the default, but for `window` and `combine`), or are quarantined as `too_many_states`. Both are counted.",
 };
 
 const COMMON: [Argument; 4] = [BY, TIME, MAX_KEYS, WHEN_FULL];
@@ -57,7 +57,8 @@ pub(crate) struct Settings {
     pub(crate) by: By,
     pub(crate) time: Option<Field>,
     pub(crate) max_keys: usize,
-    pub(crate) when_full: WhenFull,
+    /// Where it is not said, messages pass.
+    pub(crate) when_full: Option<WhenFull>,
 }
 
 impl Settings {
@@ -81,7 +82,7 @@ struct Common {
     by: Option<Vec<String>>,
     time: Option<String>,
     max_keys: Option<usize>,
-    when_full: WhenFull,
+    when_full: Option<WhenFull>,
 }
 
 fn object(members: &[(String, Box<RawValue>)]) -> Option<Box<RawValue>> {

@@ -175,7 +175,7 @@ impl<K: Keyed> Kept<K> {
 impl<K: Keyed> Store for Kept<K> {
     #[inline]
     fn take(&mut self, key: &Key<'_>, arrival: &mut Arrival<'_>, out: &mut Emissions) -> Option<Result<Took, Reason>> {
-        let number = key.topic_number().filter(|_| !K::IS_TIMED);
+        let number = key.topic_number().filter(|_| !K::FORGETS);
         let slot = match number.and_then(|number| self.known.get(number)) {
             Some(slot) => slot,
             None => self.look_up(key, number)?,
@@ -205,7 +205,8 @@ impl<K: Keyed> Store for Kept<K> {
             let deadline = self.step.deadline(self.keys.state(slot));
             if deadline.is_some_and(|deadline| deadline <= now_ns) {
                 self.step.due(self.keys.state_mut(slot), now_ns, out);
-                self.idle = self.step.is_idle(self.keys.state(slot)).then_some(slot);
+                let is_idle = K::FORGETS && self.step.is_idle(self.keys.state(slot));
+                self.idle = is_idle.then_some(slot);
                 self.arm(slot);
                 return self.keys.name(slot);
             }

@@ -14,4 +14,5 @@ pub use error::{TopicError, TopicErrorKind};
 pub use relation::{covers, intersects};
 pub(crate) use route_filter::{Level, span};
 pub use route_filter::{RESERVED_NAMES, RouteFilter};
+pub(crate) use validate::matches_valid;
 pub use validate::{MAX_TOPIC_BYTES, topic_matches, validate_filter, validate_topic};

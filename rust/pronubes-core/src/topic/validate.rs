@@ -117,7 +117,7 @@ pub(super) fn levels_with_offset(text: &str, start: usize) -> impl Iterator<Item
 }
 
 /// Level by level, as the standard says it; both arguments are valid.
-fn matches_valid(filter: &str, topic: &str) -> bool {
+pub(crate) fn matches_valid(filter: &str, topic: &str) -> bool {
     if topic.starts_with('$') && filter.starts_with(['+', '#']) {
         return false; // MQTT 5 §4.7.2-1
     }

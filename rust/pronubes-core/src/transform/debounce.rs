@@ -76,6 +76,8 @@ impl Keyed for Debounce {
 
     const IS_TIMED: bool = true;
 
+    const FORGETS: bool = true;
+
     fn fields(&self) -> Vec<&Field> {
         self.watched.iter().flatten().collect()
     }

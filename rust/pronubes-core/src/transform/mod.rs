@@ -6,6 +6,7 @@
 
 mod cast;
 mod clamp;
+mod combine;
 mod compute;
 mod context;
 mod conversion;
@@ -37,6 +38,7 @@ mod throttle;
 pub(crate) mod time;
 mod timestamp;
 mod value;
+mod window;
 
 pub(crate) use context::{Shared, StepContext};
 pub(crate) use conversion::{Conversion, Conversions};
@@ -148,6 +150,8 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { doc: &swinging_door::DOC, compile: swinging_door::compile },
     Verb { doc: &debounce::DOC, compile: debounce::compile },
     Verb { doc: &stale::DOC, compile: stale::compile },
+    Verb { doc: &window::DOC, compile: window::compile },
+    Verb { doc: &combine::DOC, compile: combine::compile },
     Verb { doc: &decode::DOC, compile: decode::compile },
     Verb { doc: &encode::DOC, compile: encode::compile },
     Verb { doc: &python::DOC, compile: python::compile },

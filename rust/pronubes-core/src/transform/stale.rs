@@ -104,6 +104,8 @@ impl Keyed for Stale {
 
     const IS_TIMED: bool = true;
 
+    const FORGETS: bool = true;
+
     const RESHAPES: bool = true;
 
     fn fields(&self) -> Vec<&Field> {

@@ -118,6 +118,8 @@ impl Keyed for Newest {
 
     const IS_TIMED: bool = true;
 
+    const FORGETS: bool = true;
+
     fn fields(&self) -> Vec<&Field> {
         Vec::new()
     }
