@@ -85,6 +85,7 @@ $(VENV)/.built: $(VENV)/.runtime $(RUST_SOURCES) pyproject.toml
 $(VENV)/.bench: $(VENV)/.dev $(RUST_SOURCES)
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --quiet --locked --release
 	cargo build --quiet --locked --release -p pronubes-loadgen
+	cargo build --quiet --locked --release -p pronubes-core --example workload_cost --example state_cost
 	@touch $@
 	@rm -f $(VENV)/.built
 

@@ -14,13 +14,12 @@ from typing import Any
 
 from harness import workloads
 from harness.disk import Disk
-from harness.peers import PEERS, Task
+from harness.peers import PEERS, RELEASE, Task
 from harness.scenario import Contestant, Job
 
 __all__ = ["Bench", "Outcome"]
 
-ROOT = Path(__file__).resolve().parents[2]
-GENERATOR = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "pronubes-loadgen"
+GENERATOR = RELEASE / "pronubes-loadgen"
 ROUTER_CORE, GENERATOR_CORE = "0", "1"
 # Stands in configurations that are only loaded.
 UNUSED_PORT = 1883
@@ -75,7 +74,8 @@ class Bench:
         if contestant.route.get("delivery") == "durable" and (problem := Disk.of(folder).problem()):
             return Outcome({}, [problem], {})
         if peer.is_program:
-            return _run_program(peer.command(Task(built, UNUSED_PORT, job.qos, contestant.source, contestant.sink, folder)), folder)
+            task = Task(built, UNUSED_PORT, job.qos, contestant.source, contestant.sink, folder, arguments=contestant.arguments)
+            return _run_program(peer.command(task), folder)
         wish = {
             "workload": str(built.messages),
             "identity": peer.is_identity,

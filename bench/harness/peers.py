@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -11,10 +13,12 @@ from typing import Any
 
 from harness.workloads import Workload
 
-__all__ = ["PEERS", "Peer", "Task"]
+__all__ = ["PEERS", "RELEASE", "Peer", "Task"]
 
 PROGRAMS = Path(__file__).resolve().parent.parent / "peers"
 PRONUBES = Path(sys.executable).with_name("pronubes")
+RELEASE = Path(os.environ.get("CARGO_TARGET_DIR", PROGRAMS.parents[1] / "target")) / "release"
+ENGINE_ROUNDS = "30"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Task:
     folder: Path
     route: dict[str, Any] = field(default_factory=dict)  # Any: as above
     node: dict[str, Any] = field(default_factory=dict)  # Any: as above
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,20 @@ def _router_api(task: Task) -> list[str]:
     return [sys.executable, str(PROGRAMS / "router_api.py"), "--messages", str(task.workload.messages), "--config", str(_config(task))]
 
 
+def _engine(task: Task) -> list[str]:
+    spec = task.folder / "spec.json"
+    spec.write_text(json.dumps(task.workload.spec()), encoding="utf-8")
+    return [str(_example("workload_cost")), str(spec), str(task.workload.messages), ENGINE_ROUNDS, "--json"]
+
+
+def _states(task: Task) -> list[str]:
+    return [str(_example("state_cost")), *task.arguments]
+
+
+def _example(name: str) -> Path:
+    return RELEASE / "examples" / name
+
+
 def _template(name: str, *command: str) -> Callable[[Task], list[str]]:
     def build(task: Task) -> list[str]:
         text = (PROGRAMS / name).read_text(encoding="utf-8")
@@ -88,9 +107,15 @@ def _installed() -> str | None:
     return None if PRONUBES.exists() else f"`{PRONUBES.name}` is not installed beside this Python; `make bench` installs it"
 
 
+def _built(name: str) -> Callable[[], str | None]:
+    return lambda: None if _example(name).exists() else f"`{name}` is not built; `make bench` builds it"
+
+
 PEERS = {
     "pronubes": Peer(_pronubes, _installed),
     "router_api": Peer(_router_api, _installed, is_program=True),
+    "engine": Peer(_engine, _built("workload_cost"), is_program=True),
+    "states": Peer(_states, _built("state_cost"), is_program=True),
     "outage": Peer(lambda _task: [sys.executable, str(PROGRAMS / "outage.py")], _installed, is_program=True),
     "forwarder": Peer(_program("forwarder.py"), lambda: None, is_identity=True),
     "gatherer": Peer(_program("gatherer.py"), lambda: None, is_identity=True),

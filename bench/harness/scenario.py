@@ -42,11 +42,12 @@ class Job(Strict):
 
 
 class Contestant(Strict):
-    """One peer with what it is given to do; one peer may stand in a scenario several times under different names."""
+    """One peer with what it is given to do; one peer may stand in a scenario several times under different names. Programs get `arguments`."""
 
     name: str
     peer: str
     workload: dict[str, Any] | None = None  # Any: arguments of a workload's function, which checks them
+    arguments: tuple[str, ...] = ()
     source: dict[str, Any] = {}  # Any: more keys for the source in the router's configuration
     sink: dict[str, Any] = {}  # Any: the same for the sink
     route: dict[str, Any] = {}  # Any: the same for every route

@@ -4,65 +4,19 @@
 //! more than 1 from pass to pass (1 when left out). Time passes by a second with each pass over all tags, and steps let go what is due. One
 //! line of JSON: nanoseconds per message without and with, the difference (of the best passes), allocations per message, bytes per tag.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::io::{self, Write as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use pronubes_core::{Emission, HookCall, Message, Meta, Outlet, Plan, Quarantined, RouteId, Router, SourceId};
+use pronubes_core::{Message, Meta, Plan, Router, SourceId};
 use serde_json::json;
 
+use common::{Copied, allocations};
+
+mod common;
+
 type Failure = Box<dyn std::error::Error>;
-
-/// Counts allocations.
-struct Counting;
-
-static CALLS: AtomicU64 = AtomicU64::new(0);
-
-#[expect(unsafe_code, reason = "a counting allocator cannot be written without; it only forwards to the system's")]
-// SAFETY: every call goes to `System` with the arguments unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        CALLS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: see above.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: see above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// Copies what comes out into one buffer, as a sink's output does.
-#[derive(Default)]
-struct Copied {
-    buffer: Vec<u8>,
-    emitted: u64,
-    quarantined: u64,
-}
-
-impl Outlet for Copied {
-    fn emit(&mut self, emission: &Emission<'_>) {
-        if self.buffer.len() > 1 << 16 {
-            black_box(&self.buffer);
-            self.buffer.clear();
-        }
-        self.emitted += 1;
-        self.buffer.extend_from_slice(emission.topic);
-        self.buffer.extend_from_slice(emission.payload);
-    }
-    fn hook(&mut self, _: &HookCall<'_>) {}
-    fn quarantine(&mut self, _: &Quarantined<'_>) {
-        self.quarantined += 1;
-    }
-    fn filtered(&mut self, _: RouteId) {}
-}
 
 const PASSES: usize = 12;
 const SECOND_NS: i64 = 1_000_000_000;
@@ -90,7 +44,7 @@ impl Side {
         let now_ns = i64::try_from(number).unwrap_or(0) * SECOND_NS;
         let payloads = [payload(number, true), payload(number, false)];
         let threshold = moving * topics.len() as f64;
-        let (began, calls) = (Instant::now(), CALLS.load(Ordering::Relaxed));
+        let (began, calls) = (Instant::now(), allocations());
         while self.router.advance(now_ns, 4_096, &mut self.outlet) {}
         for tag in order {
             let payload = &payloads[usize::from(f64::from(*tag) >= threshold)];
@@ -101,7 +55,7 @@ impl Side {
         }
         if number >= 2 {
             self.best_ns = self.best_ns.min(began.elapsed().as_nanos() as f64 / order.len() as f64);
-            self.allocations += (CALLS.load(Ordering::Relaxed) - calls) as f64 / (order.len() * (PASSES - 2)) as f64;
+            self.allocations += (allocations() - calls) as f64 / (order.len() * (PASSES - 2)) as f64;
         }
     }
 }
