@@ -37,6 +37,8 @@ class Codec(StrictModel):
 
     cbor: NoArguments | None = None
     """CBOR, RFC 8949."""
+    messagepack: NoArguments | None = None
+    """MessagePack."""
     scalar: ScalarCodec | None = None
     """One value without a frame: `{scalar: {type: float32}}`."""
 
@@ -52,7 +54,7 @@ class Codec(StrictModel):
 
 _CODECS = f"one of {', '.join(f'`{name}`' for name in Codec.model_fields)}"
 
-CodecName = Literal["cbor"]
+CodecName = Literal["cbor", "messagepack"]
 """The codecs that need no arguments."""
 
 

@@ -117,6 +117,10 @@ fn what_is_larger_than_the_limits_is_refused() {
         ("cbor", "null", "6b6161616161616161616161", "text_too_long", 0),
         ("cbor", "null", "4961616161616161616161", "text_too_long", 0),
         ("cbor", "null", "83fa3dcccccdfa3dcccccdfa3dcccccd", "payload_too_large", 11),
+        ("messagepack", "null", "9401020304", "too_many_keys", 0),
+        ("messagepack", "null", "ab6161616161616161616161", "text_too_long", 0),
+        ("messagepack", "null", "c409616161616161616161", "text_too_long", 0),
+        ("messagepack", "null", "93ca3dcccccdca3dcccccdca3dcccccd", "payload_too_large", 11),
         ("scalar", r#"{"type": "hex"}"#, "616161616161", "text_too_long", 0),
     ];
     for (name, arguments, payload, reason, at) in cases {
@@ -130,7 +134,7 @@ fn what_is_larger_than_the_limits_is_refused() {
 }
 
 /// Formats that can say all of JSON.
-const SELF_DESCRIBING: &[&str] = &["cbor"];
+const SELF_DESCRIBING: &[&str] = &["cbor", "messagepack"];
 
 /// JSON as the engine itself writes it: numbers in their shortest form, no more escapes than needed.
 fn json() -> impl Strategy<Value = String> {

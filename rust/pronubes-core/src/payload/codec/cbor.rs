@@ -6,13 +6,12 @@
 
 use serde_json::value::RawValue;
 
+use super::build::Form;
 use super::emit::{Emitter, OPEN};
 use super::input::Input;
-use super::read::{Reader, Token, integer};
-use super::{Codec, CodecDoc, CodecError, CodecExample, CodecWork, Head, no_arguments};
+use super::{Codec, CodecDoc, CodecError, CodecExample, CodecWork, no_arguments};
 use crate::Reason;
 use crate::payload::limits::{Fault, Limits};
-use crate::payload::number;
 
 pub(super) const DOC: CodecDoc = CodecDoc {
     name: "cbor",
@@ -225,56 +224,37 @@ fn as_half(value: f32) -> Option<u16> {
     if lost == 0 { Some(sign | u16::try_from(kept).ok()?) } else { None }
 }
 
-pub(super) fn encode(json: &[u8], work: &mut CodecWork, out: &mut Vec<u8>) -> Result<(), Fault> {
-    work.heads.clear();
-    let mut reader = Reader::new(json, &mut work.open, &mut work.stack);
-    while let Some(token) = reader.next()? {
-        match token {
-            Token::Object | Token::Array => {
-                count(&mut work.heads);
-                work.heads.push(Head { at: out.len(), count: 0, is_object: token == Token::Object });
-                out.push(0);
-                continue;
-            }
-            Token::Close => {
-                if let Some(head) = work.heads.pop() {
-                    close(head, out);
-                }
-                continue;
-            }
-            Token::Key(key) => {
-                write_text(out, key.text(&mut work.text));
-                continue;
-            }
-            Token::Text(value) => write_text(out, value.text(&mut work.text)),
-            Token::Integer(written) => {
-                let value = integer(written).map_err(|reason| reader.fault(reason))?;
-                write_integer(out, value);
-            }
-            Token::Decimal(written) => {
-                write_double(out, number::parse_f64(written).map_err(|reason| reader.fault(reason))?);
-            }
-            Token::True => out.push(0xf5),
-            Token::False => out.push(0xf4),
-            Token::Null => out.push(0xf6),
+/// CBOR as the builder writes it.
+pub(super) struct Cbor;
+
+impl Form for Cbor {
+    fn head(is_object: bool, members: u32, out: &mut [u8; 9]) -> usize {
+        head_bytes(if is_object { 5 } else { 4 }, members.into(), out)
+    }
+
+    fn text(out: &mut Vec<u8>, text: &[u8]) -> Result<(), Reason> {
+        write_head(out, 3, text.len() as u64);
+        out.extend_from_slice(text);
+        Ok(())
+    }
+
+    fn integer(out: &mut Vec<u8>, value: i128) -> Result<(), Reason> {
+        let (major, argument) = if value < 0 { (1, -1 - value) } else { (0, value) };
+        write_head(out, major, u64::try_from(argument).unwrap_or(u64::MAX));
+        Ok(())
+    }
+
+    fn double(out: &mut Vec<u8>, value: f64) {
+        write_double(out, value);
+    }
+
+    fn word(value: Option<bool>) -> u8 {
+        match value {
+            Some(false) => 0xf4,
+            Some(true) => 0xf5,
+            None => 0xf6,
         }
-        count(&mut work.heads);
     }
-    Ok(())
-}
-
-/// Counts a value where it stands inside of another.
-fn count(heads: &mut [Head]) {
-    if let Some(head) = heads.last_mut() {
-        head.count += 1;
-    }
-}
-
-/// Writes the count of an array or map into its head: one byte is there, more are made by moving what is behind it.
-fn close(head: Head, out: &mut Vec<u8>) {
-    let mut written = [0; 9];
-    let length = head_bytes(if head.is_object { 5 } else { 4 }, head.count.into(), &mut written);
-    super::insert(out, head.at, &written[..length]);
 }
 
 /// The shortest head of an item; how many bytes it has.
@@ -297,16 +277,6 @@ fn write_head(out: &mut Vec<u8>, major: u8, argument: u64) {
     let mut head = [0; 9];
     let length = head_bytes(major, argument, &mut head);
     out.extend_from_slice(&head[..length]);
-}
-
-fn write_text(out: &mut Vec<u8>, text: &[u8]) {
-    write_head(out, 3, text.len() as u64);
-    out.extend_from_slice(text);
-}
-
-fn write_integer(out: &mut Vec<u8>, value: i128) {
-    let (major, argument) = if value < 0 { (1, -1 - value) } else { (0, value) };
-    write_head(out, major, u64::try_from(argument).unwrap_or(u64::MAX));
 }
 
 fn write_double(out: &mut Vec<u8>, value: f64) {

@@ -6,10 +6,12 @@
 //! and says with a reason and a byte what it refuses. What JSON cannot say is refused, never bent in silence.
 
 mod base64;
+mod build;
 mod cbor;
 mod doc;
 mod emit;
 mod input;
+mod messagepack;
 mod page;
 mod read;
 mod scalar;
@@ -32,6 +34,8 @@ use scalar::Scalar;
 pub enum Codec {
     /// CBOR.
     Cbor,
+    /// MessagePack.
+    MessagePack,
     /// A single value without a frame.
     Scalar(Scalar),
 }
@@ -56,12 +60,16 @@ pub(crate) struct Format {
 }
 
 /// Every format there is, in the order of the reference page.
-pub(crate) const FORMATS: &[Format] =
-    &[Format { doc: &cbor::DOC, compile: cbor::compile }, Format { doc: &scalar::DOC, compile: scalar::compile }];
+pub(crate) const FORMATS: &[Format] = &[
+    Format { doc: &cbor::DOC, compile: cbor::compile },
+    Format { doc: &messagepack::DOC, compile: messagepack::compile },
+    Format { doc: &scalar::DOC, compile: scalar::compile },
+];
 
 /// The codecs as arguments of `decode` and `encode`.
 pub(crate) const ARGUMENTS: &[Argument] = &[
     Argument { name: "cbor", kind: "no arguments", text: "CBOR, RFC 8949." },
+    Argument { name: "messagepack", kind: "no arguments", text: "MessagePack." },
     Argument {
         name: "scalar",
         kind: "`type`, `byte_order`, `field`",
@@ -123,6 +131,7 @@ impl Codec {
         }
         match self {
             Self::Cbor => cbor::decode(payload, limits, work, out),
+            Self::MessagePack => messagepack::decode(payload, limits, work, out),
             Self::Scalar(scalar) => scalar.decode(payload, limits, out),
         }
     }
@@ -133,7 +142,8 @@ impl Codec {
     /// The reason, and the byte of the JSON. `out` then holds nothing of use.
     pub fn encode(&self, json: &[u8], work: &mut CodecWork, out: &mut Vec<u8>) -> Result<(), Fault> {
         match self {
-            Self::Cbor => cbor::encode(json, work, out),
+            Self::Cbor => build::encode::<cbor::Cbor>(json, work, out),
+            Self::MessagePack => build::encode::<messagepack::MessagePack>(json, work, out),
             Self::Scalar(scalar) => scalar.encode(json, work, out),
         }
     }
