@@ -45,8 +45,10 @@ pub(super) fn encode<F: Form>(json: &[u8], work: &mut CodecWork, out: &mut Vec<u
             Token::Text(value) => F::text(out, value.text(&mut work.text)),
             Token::Integer(written) => integer(written).and_then(|value| F::integer(out, value)),
             Token::Decimal(written) => number::parse_f64(written).map(|value| F::double(out, value)),
-            Token::True | Token::False => Ok(out.push(F::word(Some(token == Token::True)))),
-            Token::Null => Ok(out.push(F::word(None))),
+            Token::True | Token::False | Token::Null => {
+                out.push(F::word((token != Token::Null).then_some(token == Token::True)));
+                Ok(())
+            }
         };
         written.map_err(|reason| reader.fault(reason))?;
         count(&mut work.heads);
