@@ -10,6 +10,7 @@ Rules that hold for everything here:
 """
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Literal, TypeAlias, final
 
 from typing_extensions import Buffer
@@ -34,6 +35,7 @@ __all__ = [
     "Work",
     "__version__",
     "captures",
+    "compile_proto",
     "compile_spec",
     "covers",
     "intersects",
@@ -361,6 +363,15 @@ def intersects(a: str, b: str) -> bool:
     """
 
 # ------------------------------------------------------------------------------------------------------ specification
+
+def compile_proto(path: PathLike[str], folder: PathLike[str]) -> bytes:
+    """Compiles a `.proto` file to a descriptor set, with all that it imports from its own folder, from `folder`, or from Protobuf itself.
+
+    About 1 ms; detaches.
+
+    Raises:
+        ValueError: it is wrong; the text has file, line and column.
+    """
 
 def compile_spec(spec: bytes) -> list[SpecError]:
     """Compiles a specification (JSON) and gives everything that is wrong with it; nothing wrong: an empty list.

@@ -12,11 +12,23 @@ from pydantic import Field, model_validator
 from pronubes.connectors.options import StrictModel
 from pronubes.connectors.values import refuse
 
-__all__ = ["Codec", "CodecName", "ScalarCodec", "codec"]
+__all__ = ["Codec", "CodecName", "ProtobufCodec", "ScalarCodec", "codec"]
 
 
 class NoArguments(StrictModel):
     """A codec that has no arguments; its name alone is enough."""
+
+
+class ProtobufCodec(StrictModel):
+    """Protobuf (proto2 and proto3), by a `.proto` file or a descriptor set."""
+
+    schema_: Annotated[str, Field(min_length=1, max_length=4096)] = Field(alias="schema")
+    """A `.proto` file, which finds what it imports beside it or beside the configuration, or a descriptor set, as `protoc --include_imports
+    --descriptor_set_out` and `buf build -o` write it."""
+    message: Annotated[str, Field(min_length=1, max_length=1024)]
+    """The full name of the message that payloads are: `plant.Reading`."""
+    defaults: bool = True
+    """Whether `decode` writes fields that are not on the wire because they have their default (proto3: 0, `false`, empty)."""
 
 
 class ScalarCodec(StrictModel):
@@ -39,6 +51,8 @@ class Codec(StrictModel):
     """CBOR, RFC 8949."""
     messagepack: NoArguments | None = None
     """MessagePack."""
+    protobuf: ProtobufCodec | None = None
+    """Protobuf: `{protobuf: {schema: plant.proto, message: plant.Reading}}`."""
     scalar: ScalarCodec | None = None
     """One value without a frame: `{scalar: {type: float32}}`."""
 

@@ -33,6 +33,7 @@ EXAMPLES = sorted(
 )
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)")
+PROTO = next(text for name, text in FENCE.findall((ROOT / "docs/how-to/codecs.md").read_text(encoding="utf-8")) if name == "proto")
 TAGS = "tag,table,address,type\nt1,holding,1,int16\n"
 RUN = ("check", "explain", "contract")
 """The commands that need nothing but the page's configuration; of the others the arguments are checked."""
@@ -64,6 +65,8 @@ def write_configuration(text: str, folder: Path) -> Path:
             table.write_text("tag,topic,contract\nt1,acme/t1,measurement@1\n", encoding="utf-8")
     for lookup in (yaml.safe_load(text).get("tables") or {}).values():
         (folder / lookup["path"]).write_text("tag,area,max_limit,is_critical\nP-101,filling,80.5,yes\n", encoding="utf-8")
+    if "plant.proto" in text:
+        (folder / "plant.proto").write_text(PROTO, encoding="utf-8")
     for instance in yaml.safe_load(text).get("instances") or ():
         if "table" in instance:
             parameters = yaml.safe_load(text)["templates"][instance["template"]]["parameters"]
@@ -81,29 +84,6 @@ def write_contracts(pages: Sequence[Path], folder: Path) -> None:
                 path = folder / "contracts" / values["contract"] / f"{values['version']}.yaml"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(path.read_text(encoding="utf-8") if path.exists() else text, encoding="utf-8")
-
-
-def cases_with_configurations() -> list[Any]:  # Any: pytest's parameters
-    """List blocks of cases with the whole configuration above them, of pages whose cases are about it."""
-    found = []
-    for name in ("stateful-steps",):
-        above, number = "", 0
-        for language, text in FENCE.findall((ROOT / "docs" / "how-to" / f"{name}.md").read_text(encoding="utf-8")):
-            if language == "yaml" and text.startswith("version: 1"):
-                above = text
-            elif language == "yaml" and text.startswith("cases:"):
-                number += 1
-                found.append(pytest.param(above, text, id=f"{name}:{number}"))
-    assert found
-    return found
-
-
-@pytest.mark.parametrize(("configuration", "cases"), cases_with_configurations())
-def test_the_cases_of_a_page_pass(configuration: str, cases: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = write_configuration(configuration, tmp_path)
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "page.yaml").write_text(cases, encoding="utf-8")
-    assert main(["test", str(path)]) == ExitCode.OK, capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", blocks("yaml"))

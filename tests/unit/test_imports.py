@@ -8,6 +8,7 @@ ALLOWED = (
     "__init__.py",
     "router.py",
     "config/compile.py",
+    "config/schemas.py",
     "connectors/mqtt.py",
     "batch.py",
     "contracts/engine.py",

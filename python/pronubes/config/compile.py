@@ -83,6 +83,8 @@ def compile_router(loaded: Loaded, *, has_canary: bool = False) -> Compiled:
     spec["shapes"] = {name: written_shape(options.shape) for name, options in tagged.items() if options.shape != USUAL_SHAPE}
     conversions.add_to_router(spec, configuration, loaded.contracts)
     tables.add_to_router(spec, loaded.tables)
+    if loaded.schemas:
+        spec["schemas"] = loaded.schemas
     if loaded.contracts.files:
         spec["contracts"] = loaded.contracts.specifications()
         spec["named_contracts"] = loaded.contracts.by_names

@@ -22,6 +22,7 @@ from pronubes.config.model import Configuration
 from pronubes.config.places import Places, nothings
 from pronubes.config.reader import Irregular, read_values
 from pronubes.config.references import unresolved
+from pronubes.config.schemas import CheckedSchemas, load_schemas
 from pronubes.config.tables import CheckedTables, LoadedTable, load_tables
 from pronubes.config.tag_names import named_contracts, resolve_names
 from pronubes.config.templates.expand import expand, outside_of_templates
@@ -43,6 +44,7 @@ class Loaded:
         places: Where everything stands, for further findings.
         contracts: The contracts that routes name.
         tables: The tables that steps look up, as they were read.
+        schemas: The descriptor sets that codecs name, as base64, by file.
     """
 
     configuration: Configuration
@@ -51,6 +53,7 @@ class Loaded:
     places: Places = field(repr=False)
     contracts: InUse = field(default_factory=InUse, repr=False)
     tables: Mapping[str, LoadedTable] = field(default_factory=dict, repr=False)
+    schemas: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def data_dir(self) -> Path:
@@ -139,23 +142,24 @@ def _check(values: dict[str, Any], places: Places, base_dir: Path, problems: lis
     except ValidationError as error:
         known = {finding.path for finding in problems}
         problems += places.origins.condensed((finding for finding in findings(error, values) if finding.path not in known), values)
-    in_use, elsewhere, tables = InUse(), expansion.diagnostics, CheckedTables()
+    in_use, elsewhere, tables, schemas = InUse(), expansion.diagnostics, CheckedTables(), CheckedSchemas()
     if configuration is not None and expansion.is_complete:
         folder = os.path.dirname(places.file)  # noqa: PTH120  as the user wrote it
         names, tables = resolve_names(configuration, base_dir, folder), load_tables(configuration, base_dir, folder)
+        schemas = load_schemas(configuration, base_dir)
         by_names = named_contracts(configuration, names, base_dir)
         in_use, of_contracts, in_contracts = resolve(configuration, places, base_dir, by_names)
         problems += places.origins.condensed(
             chain(unresolved(configuration), contradictions(configuration), of_contracts, conversion_findings(configuration, in_use)), values
         )
-        problems += places.origins.condensed([*names.findings, *tables.findings], values)
+        problems += places.origins.condensed([*names.findings, *tables.findings, *schemas.findings], values)
         elsewhere = [*elsewhere, *in_contracts, *names.diagnostics, *tables.diagnostics]
         configuration = names.put_in(configuration)
     if problems or before or configuration is None or elsewhere:
         known_places = [diagnostic.position for diagnostic in before or ()]
         following = [places.diagnostic(finding) for finding in problems if places.position_of_value(finding.path) not in known_places]
         raise ConfigurationError([*in_order([*(before or ()), *following]), *elsewhere])
-    return Loaded(configuration, values, base_dir, places, in_use, tables.tables)
+    return Loaded(configuration, values, base_dir, places, in_use, tables.tables, schemas.sets)
 
 
 def in_order(diagnostics: list[Diagnostic]) -> list[Diagnostic]:

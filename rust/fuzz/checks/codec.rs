@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use pronubes_core::payload::codec::{Codec, CodecWork, docs};
+use pronubes_core::payload::codec::{Codec, CodecWork, Schemas, docs};
 use pronubes_core::payload::{Limits, PathSet, Scan, scan};
 use serde_json::value::RawValue;
 
@@ -10,14 +10,15 @@ use serde_json::value::RawValue;
 fn codecs() -> &'static [Codec] {
     static CODECS: OnceLock<Vec<Codec>> = OnceLock::new();
     CODECS.get_or_init(|| {
-        let compile = |name: &str, arguments: &str| {
+        let compile = |name: &str, arguments: &str, schemas: &Schemas| {
             let arguments = RawValue::from_string(arguments.to_owned()).expect("the arguments are JSON");
-            Codec::compile(name, &arguments).expect("the codec is there").expect("the arguments are right")
+            Codec::compile(name, &arguments, schemas).expect("the codec is there").expect("the arguments are right")
         };
-        let examples = docs().map(|doc| compile(doc.name, doc.example.arguments));
+        let examples = docs().map(|doc| compile(doc.name, doc.example.arguments, &doc.example.schemas()));
         let types =
             ["int8", "uint16", "int32", "uint64", "float32", "float64", "bool", "utf8", "latin1", "hex", "base64"];
-        let scalar = |kind| compile("scalar", &format!(r#"{{"type": "{kind}", "byte_order": "little"}}"#));
+        let scalar =
+            |kind| compile("scalar", &format!(r#"{{"type": "{kind}", "byte_order": "little"}}"#), &Schemas::default());
         examples.chain(types.map(scalar)).collect()
     })
 }

@@ -50,6 +50,7 @@ reasons! {
     Truncated "truncated" "The payload ends before its format says." "Fix the publisher, or look for a limit on the way that cuts messages.";
     InvalidCbor "invalid_cbor" "The payload is not CBOR (RFC 8949)." "The detail names the byte; check whether the topic carries another format.";
     InvalidMessagepack "invalid_messagepack" "The payload is not MessagePack." "The detail names the byte; check whether the topic carries another format.";
+    InvalidProtobuf "invalid_protobuf" "The payload is not what the schema says (Protocol Buffers, wire format)." "The detail names the byte; check the schema's file and message, and whether the topic carries another format.";
     InvalidScalar "invalid_scalar" "The payload is no value of the type that `decode` names." "Check `type` of the step against what the device sends.";
     NotInJson "not_in_json" "The payload has a value that JSON cannot say, such as infinity." "The detail names the byte; send another type, or decode in a `python` hook.";
     NotInFormat "not_in_format" "The format of `encode` cannot say a value." "The detail names the byte of the JSON; `cast`, `round` or `drop` the field before `encode`.";

@@ -49,6 +49,9 @@ pub struct RouterSpec {
     /// Tables that `lookup` steps read; their rows come apart from the specification.
     #[serde(default)]
     pub tables: Vec<TableSpec>,
+    /// Schemas that codecs name: descriptor sets as base64.
+    #[serde(default)]
+    pub schemas: Ordered<String>,
     /// Contracts; routes name them as `measurement@1`.
     #[serde(default)]
     pub contracts: Vec<ContractSpec>,

@@ -324,7 +324,9 @@ fn codecs_cost_no_allocation() {
     use pronubes_core::payload::codec::{Codec, CodecWork, docs};
     for doc in docs() {
         let arguments = serde_json::value::RawValue::from_string(doc.example.arguments.to_owned()).expect("it is JSON");
-        let codec = Codec::compile(doc.name, &arguments).expect("it is there").expect("the example is right");
+        let codec = Codec::compile(doc.name, &arguments, &doc.example.schemas())
+            .expect("it is there")
+            .expect("the example is right");
         let payload = common::unhex(doc.example.payload);
         let (mut work, mut json, mut encoded) = (CodecWork::default(), Vec::new(), Vec::new());
         let mut round = || {

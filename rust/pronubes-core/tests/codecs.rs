@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be read fails the test")]
 
 mod common;
+#[path = "common/proto.rs"]
+mod proto;
 
 use common::unhex;
-use pronubes_core::payload::codec::{Codec, CodecWork, docs, page as codec_page};
+use pronubes_core::payload::codec::{Codec, CodecWork, Schemas, docs, page as codec_page};
 use pronubes_core::payload::{Fault, Limits};
+use pronubes_core::spec::Ordered;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -16,8 +19,12 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A codec with its arguments as JSON.
 fn codec(name: &str, arguments: &str) -> Codec {
+    compiled(name, arguments, &Schemas::default())
+}
+
+fn compiled(name: &str, arguments: &str, schemas: &Schemas) -> Codec {
     let arguments = serde_json::value::RawValue::from_string(arguments.to_owned()).unwrap();
-    Codec::compile(name, &arguments).unwrap().unwrap_or_else(|error| panic!("{name}: {error:?}"))
+    Codec::compile(name, &arguments, schemas).unwrap().unwrap_or_else(|error| panic!("{name}: {error:?}"))
 }
 
 fn decoded(codec: &Codec, payload: &[u8]) -> Result<String, Fault> {
@@ -36,11 +43,15 @@ fn encoded(codec: &Codec, json: &[u8]) -> Result<Vec<u8>, Fault> {
     Ok(out)
 }
 
-fn vectors(name: &str) -> Vec<Value> {
+/// The cases of a codec, and the schemas that they name.
+fn vectors(name: &str) -> (Vec<Value>, Schemas) {
     let path = format!("{}/../../tests/vectors/codecs/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut file: Value = serde_json::from_str(&text).unwrap();
-    serde_json::from_value(file["cases"].take()).unwrap()
+    let sources = file["schemas"].as_object().into_iter().flatten();
+    let sets = sources.map(|(name, source)| (name.clone(), proto::descriptor_set(name, source.as_str().unwrap())));
+    let schemas = Schemas::new(&Ordered(sets.collect()));
+    (serde_json::from_value(file["cases"].take()).unwrap(), schemas)
 }
 
 fn check_error<T: std::fmt::Debug>(label: &str, case: &Value, result: Result<T, Fault>) {
@@ -71,11 +82,11 @@ fn check(codec: &Codec, label: &str, case: &Value) {
 #[test]
 fn vectors_hold() {
     for doc in docs() {
-        let cases = vectors(doc.name);
+        let (cases, schemas) = vectors(doc.name);
         assert!(cases.len() > 20, "{}: {} cases", doc.name, cases.len());
         for case in cases {
             let label = format!("{}: {}", doc.name, case["name"]);
-            check(&codec(doc.name, &case["arguments"].to_string()), &label, &case);
+            check(&compiled(doc.name, &case["arguments"].to_string(), &schemas), &label, &case);
         }
     }
 }
@@ -84,9 +95,14 @@ fn vectors_hold() {
 fn every_codec_has_documentation_and_an_example_that_is_right_in_both_directions() {
     for doc in docs() {
         assert!(doc.summary.ends_with('.') && !doc.rules.is_empty(), "{}", doc.name);
-        let codec = codec(doc.name, doc.example.arguments);
+        if let Some(schema) = doc.example.schema {
+            assert_eq!(schema.set, proto::descriptor_set(schema.name, schema.source), "{}", doc.name);
+        }
+        let codec = compiled(doc.name, doc.example.arguments, &doc.example.schemas());
         let json = decoded(&codec, &unhex(doc.example.payload)).unwrap();
         assert_eq!(json, doc.example.json, "{}", doc.name);
+        let payload = encoded(&codec, json.as_bytes()).unwrap();
+        assert_eq!(decoded(&codec, &payload).unwrap(), json, "{}", doc.name);
     }
 }
 

@@ -14,6 +14,7 @@ mod outcome;
 mod quarantine;
 mod recording;
 mod router;
+mod schemas;
 mod specification;
 mod tables;
 mod topics;
@@ -55,6 +56,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(topics::covers, module)?)?;
     module.add_function(wrap_pyfunction!(topics::intersects, module)?)?;
     module.add_function(wrap_pyfunction!(recording::read_recording, module)?)?;
+    module.add_function(wrap_pyfunction!(schemas::compile_proto, module)?)?;
     module.add_function(wrap_pyfunction!(specification::compile_spec, module)?)?;
     module.add_function(wrap_pyfunction!(specification::reasons, module)?)?;
     module.add_function(wrap_pyfunction!(specification::steps, module)?)?;

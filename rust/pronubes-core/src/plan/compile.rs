@@ -12,6 +12,7 @@ use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::{ParseCache, Vars};
 use crate::matcher::{Matcher, RouteId};
 use crate::namespace::Namespace;
+use crate::payload::codec::Schemas;
 use crate::payload::{Limits, Literals};
 use crate::record::{Shape, ShapeSpec};
 use crate::spec::{CatalogSpec, RouteSpec, RouterSpec};
@@ -170,6 +171,7 @@ fn compile_routes(
         hooks: spec.hooks.len(),
         conversions: &conversions,
         tables: &spec.tables,
+        schemas: &Schemas::new(&spec.schemas),
     };
     let mut names = HashMap::new();
     let mut routes = Vec::with_capacity(spec.routes.len());

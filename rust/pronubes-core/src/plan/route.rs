@@ -167,8 +167,9 @@ impl RouteCompiler<'_, '_> {
         } else {
             let mut vars = self.shared.vars.clone();
             vars.extend(route.vars.0.iter().cloned());
-            let Shared { cache, hooks, conversions, tables, .. } = *self.shared;
-            let mut shared = Shared { vars: &vars, cache, literals: self.shared.literals, hooks, conversions, tables };
+            let Shared { cache, hooks, conversions, tables, schemas, .. } = *self.shared;
+            let literals = &mut *self.shared.literals;
+            let mut shared = Shared { vars: &vars, cache, literals, hooks, conversions, tables, schemas };
             let mut compiler = RouteCompiler {
                 spec: self.spec,
                 contracts: self.contracts,

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::{Expr, ExprCompiler, ParseCache, Vars};
+use crate::payload::codec::Schemas;
 use crate::payload::{Cell, FieldPath, Literals, PathSetBuilder};
 use crate::spec::TableSpec;
 use crate::transform::{Conversions, Field, StepDoc};
@@ -18,6 +19,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) hooks: usize,
     pub(crate) conversions: &'a Conversions,
     pub(crate) tables: &'a [TableSpec],
+    pub(crate) schemas: &'a Schemas,
 }
 
 /// The state of compiling one step. Errors get the path of the step in front by whoever made the context.

@@ -46,7 +46,7 @@ pub(super) fn codec_of(doc: &StepDoc, raw: &RawValue, context: &mut StepContext<
             one
         }
     };
-    match Codec::compile(&name, &arguments) {
+    match Codec::compile(&name, &arguments, context.shared.schemas) {
         Some(Ok(codec)) => Some(codec),
         Some(Err(error)) => {
             let mut path = vec![PathPart::from(doc.verb), name.as_str().into()];

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::build::Form;
 use super::emit::{Emitter, OPEN};
 use super::input::Input;
-use super::{Codec, CodecDoc, CodecError, CodecExample, CodecWork, no_arguments};
+use super::{Codec, CodecDoc, CodecError, CodecExample, CodecWork, Schemas, no_arguments};
 use crate::Reason;
 use crate::payload::limits::{Fault, Limits};
 
@@ -30,12 +30,13 @@ pub(super) const DOC: CodecDoc = CodecDoc {
     ],
     example: CodecExample {
         arguments: "{}",
+        schema: None,
         payload: "a26576616c7565fb403570a3d70a3d716474616773820143010203",
         json: r#"{"value":21.44,"tags":[1,"AQID"]}"#,
     },
 };
 
-pub(super) fn compile(arguments: &RawValue) -> Result<Codec, CodecError> {
+pub(super) fn compile(arguments: &RawValue, _: &Schemas) -> Result<Codec, CodecError> {
     no_arguments("cbor", arguments).map(|()| Codec::Cbor)
 }
 

@@ -162,6 +162,13 @@ impl<'a> Emitter<'a> {
         self.done(at)
     }
 
+    /// A float of 32 bits, as short as it can be written.
+    pub(super) fn single(&mut self, value: f32, at: usize) -> Result<bool, Fault> {
+        self.begin_value(at)?;
+        super::write_f32(self.out, value).map_err(|reason| Fault::new(reason, at))?;
+        self.done(at)
+    }
+
     /// `true`, `false` or `null`.
     pub(super) fn word(&mut self, value: &'static str, at: usize) -> Result<bool, Fault> {
         self.begin_value(at)?;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::build::Form;
 use super::emit::Emitter;
 use super::input::Input;
-use super::{Codec, CodecDoc, CodecError, CodecExample, CodecWork, no_arguments};
+use super::{Codec, CodecDoc, CodecError, CodecExample, CodecWork, Schemas, no_arguments};
 use crate::Reason;
 use crate::payload::limits::{Fault, Limits};
 
@@ -27,12 +27,13 @@ pub(super) const DOC: CodecDoc = CodecDoc {
     ],
     example: CodecExample {
         arguments: "{}",
+        schema: None,
         payload: "82a576616c7565cb403570a3d70a3d71a4746167739201a461626364",
         json: r#"{"value":21.44,"tags":[1,"abcd"]}"#,
     },
 };
 
-pub(super) fn compile(arguments: &RawValue) -> Result<Codec, CodecError> {
+pub(super) fn compile(arguments: &RawValue, _: &Schemas) -> Result<Codec, CodecError> {
     no_arguments("messagepack", arguments).map(|()| Codec::MessagePack)
 }
 

@@ -13,11 +13,13 @@ mod emit;
 mod input;
 mod messagepack;
 mod page;
+mod protobuf;
 mod read;
 mod scalar;
 
-pub use doc::{CodecDoc, CodecExample};
+pub use doc::{CodecDoc, CodecExample, ExampleSchema};
 pub use page::page;
+pub use protobuf::Schemas;
 
 use serde_json::value::RawValue;
 
@@ -27,6 +29,7 @@ use crate::Reason;
 use crate::payload::TextArena;
 use crate::transform::Argument;
 use emit::Frame;
+use protobuf::Protobuf;
 use scalar::Scalar;
 
 /// A format with its arguments.
@@ -36,6 +39,8 @@ pub enum Codec {
     Cbor,
     /// MessagePack.
     MessagePack,
+    /// Protobuf.
+    Protobuf(Protobuf),
     /// A single value without a frame.
     Scalar(Scalar),
 }
@@ -56,13 +61,14 @@ pub struct CodecError {
 /// A row of the registry.
 pub(crate) struct Format {
     pub(crate) doc: &'static CodecDoc,
-    compile: fn(&RawValue) -> Result<Codec, CodecError>,
+    compile: fn(&RawValue, &Schemas) -> Result<Codec, CodecError>,
 }
 
 /// Every format there is, in the order of the reference page.
 pub(crate) const FORMATS: &[Format] = &[
     Format { doc: &cbor::DOC, compile: cbor::compile },
     Format { doc: &messagepack::DOC, compile: messagepack::compile },
+    Format { doc: &protobuf::DOC, compile: protobuf::compile },
     Format { doc: &scalar::DOC, compile: scalar::compile },
 ];
 
@@ -70,6 +76,11 @@ pub(crate) const FORMATS: &[Format] = &[
 pub(crate) const ARGUMENTS: &[Argument] = &[
     Argument { name: "cbor", kind: "no arguments", text: "CBOR, RFC 8949." },
     Argument { name: "messagepack", kind: "no arguments", text: "MessagePack." },
+    Argument {
+        name: "protobuf",
+        kind: "`schema`, `message`, `defaults`",
+        text: "Protobuf: `{protobuf: {schema: plant.proto, message: plant.Reading}}`.",
+    },
     Argument {
         name: "scalar",
         kind: "`type`, `byte_order`, `field`",
@@ -95,6 +106,11 @@ pub struct CodecWork {
     stack: Vec<u32>,
     text: TextArena,
     bytes: Vec<u8>,
+    /// What a message of protobuf has in it, the messages that are read of it, and those that are written.
+    found: Vec<protobuf::Found>,
+    messages: Vec<protobuf::Open>,
+    built: Vec<protobuf::Built>,
+    marks: Vec<u64>,
 }
 
 /// The place of a length that is known only when all behind it is written.
@@ -106,13 +122,13 @@ struct Head {
 }
 
 impl Codec {
-    /// The codec of a name, with its arguments as JSON.
+    /// The codec of a name, with its arguments as JSON, and the schemas that these may name.
     ///
     /// # Errors
     /// When the arguments are wrong; none when there is no such codec.
-    pub fn compile(name: &str, arguments: &RawValue) -> Option<Result<Self, CodecError>> {
+    pub fn compile(name: &str, arguments: &RawValue, schemas: &Schemas) -> Option<Result<Self, CodecError>> {
         let format = FORMATS.iter().find(|format| format.doc.name == name)?;
-        Some((format.compile)(arguments))
+        Some((format.compile)(arguments, schemas))
     }
 
     /// Appends what `payload` says, as one JSON value.
@@ -132,6 +148,7 @@ impl Codec {
         match self {
             Self::Cbor => cbor::decode(payload, limits, work, out),
             Self::MessagePack => messagepack::decode(payload, limits, work, out),
+            Self::Protobuf(protobuf) => protobuf.decode(payload, limits, work, out),
             Self::Scalar(scalar) => scalar.decode(payload, limits, out),
         }
     }
@@ -144,6 +161,7 @@ impl Codec {
         match self {
             Self::Cbor => build::encode::<cbor::Cbor>(json, work, out),
             Self::MessagePack => build::encode::<messagepack::MessagePack>(json, work, out),
+            Self::Protobuf(protobuf) => protobuf.encode(json, work, out),
             Self::Scalar(scalar) => scalar.encode(json, work, out),
         }
     }

@@ -24,6 +24,9 @@ pub fn page() -> String {
             let _ = writeln!(page, "* {rule}");
         }
         let example = doc.example;
+        if let Some(schema) = example.schema {
+            let _ = write!(page, "\n`{}`:\n\n```proto\n{}```\n", schema.name, schema.source);
+        }
         let (arguments, payload, json) = (example.arguments, example.payload, example.json);
         let _ = write!(page, "\n```\ncodec   {{{}: {arguments}}}\nbytes   {payload}\nJSON    {json}\n```\n", doc.name);
     }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::read::{Reader, Token, integer};
-use super::{Codec, CodecDoc, CodecError, CodecExample, CodecWork, arguments, base64};
+use super::{Codec, CodecDoc, CodecError, CodecExample, CodecWork, Schemas, arguments, base64};
 use crate::Reason;
 use crate::payload::limits::{Fault, Limits};
 use crate::payload::{TextArena, number, text};
@@ -37,6 +37,7 @@ pub(super) const DOC: CodecDoc = CodecDoc {
     ],
     example: CodecExample {
         arguments: r#"{"type": "float32", "byte_order": "little"}"#,
+        schema: None,
         payload: "cdccac41",
         json: r#"{"value":21.6}"#,
     },
@@ -114,7 +115,7 @@ pub struct Scalar {
     before: Box<[u8]>,
 }
 
-pub(super) fn compile(raw: &RawValue) -> Result<Codec, CodecError> {
+pub(super) fn compile(raw: &RawValue, _: &Schemas) -> Result<Codec, CodecError> {
     let Arguments { kind, byte_order, field } = arguments(&DOC, raw)?;
     let mut before = vec![b'{'];
     text::write(&mut before, &field);
