@@ -17,6 +17,7 @@ from pronubes.config.filter_index import FilterIndex, Steps, TooManySteps
 from pronubes.config.findings import Finding, Path
 from pronubes.config.lint_namespace import namespace_rules
 from pronubes.config.lint_shapes import shape_rules
+from pronubes.config.lint_states import state_rules
 from pronubes.config.load import Loaded, in_order
 from pronubes.config.model import Configuration, Route
 from pronubes.connectors.mqtt_options import MqttOptions, MqttSourceOptions
@@ -355,6 +356,11 @@ def _shapes(subject: Lint) -> Found:
     return shape_rules(subject.configuration)
 
 
+def _states(subject: Lint) -> Found:
+    """Stateful steps whose names belong to another message, or that hold what nothing keeps."""
+    return state_rules(subject.configuration)
+
+
 def _strays(subject: Lint) -> Found:
     """Rows of tables of names whose tag the source does not have."""
     from pronubes.config.tag_names import stray_names
@@ -379,5 +385,6 @@ _RULES: tuple[Rule, ...] = (
     _templates,
     _contracts,
     _shapes,
+    _states,
     _strays,
 )

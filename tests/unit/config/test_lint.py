@@ -177,3 +177,59 @@ OWN = "{value: v, quality: {field: q, as: classic}, time: t}"
 def test_shapes(source: str, step: str | None, expected: list[tuple[str, str]]) -> None:
     steps = f", steps: [{{shape: {step}}}]" if step else ""
     assert codes(G.format(source), K, f"  r: {{filter: '#', to: k{steps}}}") == expected
+
+
+BY = [("topic_beyond_by", "routes.r.topic")]
+QOS_1 = S.replace("]}", "], qos: 1}")
+
+
+@pytest.mark.parametrize(
+    ("step", "topic", "expected"),
+    [
+        ("combine: {by: [line], fields: {a: raw/+/a}}", "'out/{line}'", []),
+        ("combine: {by: [line], fields: {a: raw/+/a}}", "'out/{line}/{tag}'", BY),
+        ("combine: {by: [line], fields: {a: raw/+/a}}", "'out/{line}/{payload.a}'", []),
+        ("combine: {by: [], fields: {a: raw/+/a}}", "out/all", []),
+        ("combine: {by: [line, tag], fields: {a: raw/+/a}}", None, []),
+        ("combine: {by: [line], fields: {a: raw/+/a}}", None, [("topic_beyond_by", "routes.r.steps[0].combine")]),
+        ("window: {by: [tag], field: value, count: 10}", "'out/{line}'", BY),
+        ("window: {field: value, length: 1m}", "'out/{line}'", []),
+        ("throttle: {by: [line], every: 1s}", "'out/{line}/{tag}'", BY),
+        ("throttle: {by: [line], every: 1s, keep: first}", "'out/{line}/{tag}'", []),
+        ("stale: {by: [line], after: 1m}", "'out/{tag}'", BY),
+        ("debounce: {by: [], for: 1s}", "'out/{tag}'", BY),
+        ("swinging_door: {by: [line], field: value, deviation: 1}", None, [("topic_beyond_by", "routes.r.steps[0].swinging_door")]),
+        # What passes is the message that is there, with its own topic.
+        ("deadband: {by: [line], field: value, absolute: 1}", "'out/{tag}'", []),
+        ("on_change: {by: []}", None, []),
+        ("rate: {by: [line], field: value}", "'out/{tag}'", []),
+    ],
+)
+def test_topics_beyond_keys(step: str, topic: str | None, expected: list[tuple[str, str]]) -> None:
+    names = f"topic: {topic}, " if topic else ""
+    assert codes(S, K, f"  r: {{filter: 'raw/{{line}}/{{tag}}', steps: [{step}], {names}to: k}}") == expected
+
+
+def test_each_target_has_a_topic_of_its_own() -> None:
+    step = "window: {by: [line], field: value, length: 1m}"
+    routes = f"  r: {{filter: 'raw/{{line}}/{{tag#}}', steps: [{step}], to: [{{sink: k, topic: 'out/{{line}}'}}, {{sink: k, topic: 'o/{{tag}}'}}]}}"
+    assert codes(S, K, routes) == [("topic_beyond_by", "routes.r.to[1].topic")]
+
+
+@pytest.mark.parametrize(
+    ("source", "steps", "more", "expected"),
+    [
+        (QOS_1, "window: {field: value, length: 1m}", "", [("held_in_memory", "routes.r.steps[0].window")]),
+        (S, "window: {field: value, length: 1m}", "", []),
+        (S, "throttle: {every: 1s}", "delivery: durable, ", [("held_in_memory", "routes.r.steps[0].throttle")]),
+        (QOS_1, "throttle: {every: 1s, keep: first}", "", []),
+        (QOS_1, "window: {field: value, length: 1m}", "delivery: through, ", [("held_in_memory", "routes.r.steps[0].window")]),
+        (QOS_1, "window: {field: value, length: 1m}", "delivery: volatile, ", []),
+        (QOS_1, "deadband: {field: value, absolute: 1}", "", []),
+        (QOS_1, "stale: {after: 1m}", "", []),
+        (QOS_1, "stale: {after: 1m}}, {debounce: {for: 1s}", "", [("held_in_memory", "routes.r.steps[1].debounce")]),
+    ],
+)
+def test_what_waits_in_steps_is_in_no_log(source: str, steps: str, more: str, expected: list[tuple[str, str]]) -> None:
+    found = codes(source, K, f"  r: {{filter: 'raw/#', steps: [{{{steps}}}], {more}topic: out, to: k}}")
+    assert [one for one in found if one[0] == "held_in_memory"] == expected
