@@ -86,6 +86,29 @@ def write_contracts(pages: Sequence[Path], folder: Path) -> None:
                 path.write_text(path.read_text(encoding="utf-8") if path.exists() else text, encoding="utf-8")
 
 
+def cases_with_configurations() -> list[Any]:  # Any: pytest's parameters
+    """List blocks of cases with the whole configuration above them, of pages whose cases are about it."""
+    found = []
+    for name in ("stateful-steps",):
+        above, number = "", 0
+        for language, text in FENCE.findall((ROOT / "docs" / "how-to" / f"{name}.md").read_text(encoding="utf-8")):
+            if language == "yaml" and text.startswith("version: 1"):
+                above = text
+            elif language == "yaml" and text.startswith("cases:"):
+                number += 1
+                found.append(pytest.param(above, text, id=f"{name}:{number}"))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(("configuration", "cases"), cases_with_configurations())
+def test_the_cases_of_a_page_pass(configuration: str, cases: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_configuration(configuration, tmp_path)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "page.yaml").write_text(cases, encoding="utf-8")
+    assert main(["test", str(path)]) == ExitCode.OK, capsys.readouterr().out
+
+
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_yaml_passes_check(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if text.startswith("contract:"):

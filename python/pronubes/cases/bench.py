@@ -196,7 +196,7 @@ class Bench:
         work = self._engine.advance(now_ns=now_ns)
         self._deadline_ns = work.deadline_ns if work is not None else None
         self._collect(None)
-        if self._deadline_ns == was_ns:
+        if was_ns is not None and self._deadline_ns == was_ns <= now_ns:
             self._deadline_ns = None  # a deadline that its own time does not move would hold the clock for ever
 
     def _note(self, work: _core.Work | None) -> None:

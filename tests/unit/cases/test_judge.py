@@ -50,6 +50,9 @@ GOOD = "{topic: raw/l1/temp/t1, payload: {value: 20, quality: GOOD}}"
         "given: [{topic: raw/slow/a, payload: 1}, {topic: raw/slow/a, payload: 2, at: 1s}, {topic: raw/slow/a, payload: 3, at: 2s},"
         " {topic: raw/slow/b, payload: 1}, {advance: 60s}]\nexpect: [{topic: slow/a, payload: 1, at: 0s}, {topic: slow/b, at: 2s},"
         " {topic: slow/a, payload: 3, at: 10s}]",
+        # How many messages come meanwhile changes nothing about when a timer fires.
+        "given: [{topic: raw/slow/a, payload: 1}, {topic: raw/slow/a, payload: 2, at: 1s}, {advance: 60s}]\n"
+        "expect: [{topic: slow/a, payload: 1, at: 0s}, {topic: slow/a, payload: 2, at: 10s}]",
         "given: [{topic: raw/slow/a, payload: 1}, {topic: raw/slow/a, payload: 2}]\nexpect: {topic: slow/a, payload: 1}",
         "given: {topic: raw/x, payload: 1}\nskip: later",
     ],
