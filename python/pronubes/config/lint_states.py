@@ -9,7 +9,8 @@ from pronubes.config.delivery import delivery_of
 from pronubes.config.findings import Finding, Path
 from pronubes.config.model import Configuration, Route
 from pronubes.diagnostics import Severity
-from pronubes.transforms import Stateful, Step
+from pronubes.stateful import Stateful
+from pronubes.transforms import Step
 
 __all__ = ["state_rules"]
 
