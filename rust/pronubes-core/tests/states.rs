@@ -135,6 +135,29 @@ proptest! {
 }
 
 #[test]
+fn no_key_is_missed_because_others_are_forgotten_while_it_is_saved() {
+    let steps = r#"[{"debounce": {"for": "2s"}}]"#;
+    let mut before = router(steps);
+    let all: Vec<_> = (0..10).map(|n| (n / 5 * 1_000, format!("a/{n}"), format!("{{\"v\":{n}}}"))).collect();
+    fed(&mut before, &moments(&all));
+    let mut first = Vec::new();
+    let mut at = before.save_state(StateCursor::default(), 200, &mut first);
+    // What came first has left and is forgotten; those behind it take its place.
+    assert_eq!(fed(&mut before, &[Moment { at_ms: 2_000, message: None }])[0].len(), 5);
+    let mut portions = vec![first];
+    while let Some(cursor) = at {
+        let mut portion = Vec::new();
+        at = before.save_state(cursor, 200, &mut portion);
+        portions.push(portion);
+    }
+    assert!(portions.len() > 2);
+    let (mut after, _, refused) = restored(steps, &portions);
+    let left = payloads(fed(&mut after, &[Moment { at_ms: 3_000, message: None }]));
+    let missed: Vec<_> = all[5..].iter().filter(|(_, _, payload)| !left.contains(payload)).collect();
+    assert_eq!((missed, refused), (vec![], 0));
+}
+
+#[test]
 fn other_steps_take_nothing() {
     let mut before = router(STEPS[1]);
     fed(&mut before, &[Moment { at_ms: 0, message: Some(("a/x", r#"{"v":1}"#)) }]);

@@ -12,7 +12,7 @@ use super::store::Store;
 pub struct StateCursor {
     /// Which stateful step of the plan.
     pub step: usize,
-    /// Which of its keys.
+    /// Below which of its keys; 0 for all.
     pub key: usize,
 }
 

@@ -101,8 +101,9 @@ pub(crate) trait Store: Debug + Send {
     /// What they take, in bytes.
     fn bytes(&self) -> usize;
 
-    /// Writes keys from one on until `limit` bytes are written; the first that was not.
-    fn save(&self, from: usize, limit: usize, out: &mut Vec<u8>) -> Option<usize>;
+    /// Writes keys, the newest first, until `limit` bytes are written: those in front of `below`, or all where it is 0. Below which it is to
+    /// go on. A key that is forgotten meanwhile gives its place to the newest: from behind, no key is missed for that.
+    fn save(&self, below: usize, limit: usize, out: &mut Vec<u8>) -> Option<usize>;
 
     /// Reads what [`Store::save`] wrote: how many keys were taken, and how many were not.
     fn restore(&mut self, bytes: &[u8]) -> (usize, usize);
@@ -163,7 +164,10 @@ impl<K: Keyed> Kept<K> {
         let (state, rest) = bytes.split_at_checked(length)?;
         *bytes = rest;
         let Some(state) = self.step.restore(state) else { return Some(false) };
-        if self.keys.len() >= self.max_keys || self.keys.find(fingerprint).is_some() {
+        if self.keys.find(fingerprint).is_some() {
+            return Some(true); // It was saved twice, as it moved.
+        }
+        if self.keys.len() >= self.max_keys {
             return Some(false);
         }
         let slot = self.keys.add(fingerprint, state, name);
@@ -223,10 +227,11 @@ impl<K: Keyed> Store for Kept<K> {
         self.keys.bytes() + self.known.bytes() + heap
     }
 
-    fn save(&self, from: usize, limit: usize, out: &mut Vec<u8>) -> Option<usize> {
-        for slot in from..self.keys.len() {
+    fn save(&self, below: usize, limit: usize, out: &mut Vec<u8>) -> Option<usize> {
+        let end = if below == 0 { self.keys.len() } else { below.min(self.keys.len()) };
+        for slot in (0..end).rev() {
             if out.len() >= limit {
-                return Some(slot);
+                return Some(slot + 1);
             }
             out.extend_from_slice(&self.keys.fingerprint(slot).to_bytes());
             if let Some(name) = self.keys.name(slot) {
@@ -242,15 +247,18 @@ impl<K: Keyed> Store for Kept<K> {
     }
 
     fn restore(&mut self, mut bytes: &[u8]) -> (usize, usize) {
-        let (mut taken, mut refused) = (0, 0);
+        let (before, mut refused) = (self.keys.len(), 0);
         while !bytes.is_empty() {
             match self.restore_key(&mut bytes) {
-                Some(true) => taken += 1,
+                Some(true) => {}
                 Some(false) => refused += 1,
-                None => return (taken, refused + 1), // The rest cannot be read.
+                None => {
+                    refused += 1; // The rest cannot be read.
+                    break;
+                }
             }
         }
-        (taken, refused)
+        (self.keys.len() - before, refused)
     }
 
     fn adopt(&mut self, older: Box<dyn Store>) {
