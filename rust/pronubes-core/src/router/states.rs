@@ -70,7 +70,8 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
             new_topic: self.new_topic,
         };
         let Meta { received_ns: now_ns, .. } = message.meta;
-        let mut arrival = Arrival { payload, scope, now_ns, time_ns, source_ns: self.source_ns };
+        let has_time = plan.settings.time.is_some() || message.meta.source_ns.is_some();
+        let mut arrival = Arrival { payload, scope, now_ns, time_ns, has_time, source_ns: self.source_ns };
         let Some(slot) = self.stores.get_mut(state.0 as usize) else { return Ok(Took::Pass) };
         let Some(store) = &mut slot.store else { return Ok(Took::Pass) };
         let took =

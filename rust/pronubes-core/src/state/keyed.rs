@@ -18,6 +18,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) now_ns: i64,
     /// When it happened: by the step's `time` field, else as the source said it, else when it was received.
     pub(crate) time_ns: i64,
+    /// Whether it says itself when it happened.
+    pub(crate) has_time: bool,
     /// The time that the message itself has as its source's.
     pub(crate) source_ns: Option<i64>,
 }
@@ -29,12 +31,22 @@ impl Arrival<'_> {
         self.scope.cell(field.slot)
     }
 
+    /// Whether it is older than the newest before it, as far as that one can be believed: a time that lies ahead of the clock is wrong,
+    /// and would keep all others out until the clock is there. Devices may be ahead by a little.
+    pub(crate) fn is_behind(&self, newest_ns: i64) -> bool {
+        let ahead_ns = if self.has_time { AHEAD_NS } else { 0 };
+        self.time_ns < newest_ns && newest_ns <= self.now_ns.saturating_add(ahead_ns)
+    }
+
     /// The number in a field.
     #[inline]
     pub(crate) fn number(&self, field: &Field) -> Result<f64, Reason> {
         double_in(self.cell(field), self.scope.inputs.payload)
     }
 }
+
+/// So far ahead a device's clock may be.
+const AHEAD_NS: i64 = 60 * 1_000_000_000;
 
 /// What becomes of a message at a stateful step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,6 +31,9 @@ pub(crate) const WHEN_FULL: Argument = Argument {
     text: "What messages of further keys get: they go on as they are (the default, but for `window` and `combine`), or are quarantined as `too_many_states`. Both are counted.",
 };
 
+/// A rule of steps that go by the time of the values and remember the newest.
+pub(crate) const AHEAD: &str = "A time that was remembered and lies more than a minute ahead of this machine's clock is taken for wrong: the next message counts as the first. Without a time of the values the same happens when this clock was set back.";
+
 const COMMON: [Argument; 4] = [BY, TIME, MAX_KEYS, WHEN_FULL];
 
 /// Of what a message's key consists.

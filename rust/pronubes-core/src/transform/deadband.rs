@@ -12,7 +12,7 @@ use crate::Reason;
 use crate::error::SpecError;
 use crate::payload::{Cell, Kind};
 use crate::state::{
-    Arrival, BY, Emissions, Keyed, Late, MAX_KEYS, TIME, Took, WHEN_FULL, arguments, digest, duration_ns,
+    AHEAD, Arrival, BY, Emissions, Keyed, Late, MAX_KEYS, TIME, Took, WHEN_FULL, arguments, digest, duration_ns,
 };
 
 pub(super) const DOC: StepDoc = StepDoc {
@@ -54,7 +54,8 @@ pub(super) const DOC: StepDoc = StepDoc {
     rules: &[
         "The first value of a key passes. The band is measured from the last value that passed, so that a slow drift is not lost.",
         "Bands and heartbeat go by the time of the values (`time`). A late message that passes changes nothing.",
-        "State: 40 bytes per key and the index. Saved with the node's states; after a kill -9 it is as old as the last save, and a value may pass once more.",
+        "State: 40 bytes per key and the index. Saved with the node's states; after a kill -9 it is as old as the last save, and a value may pass once more, or one that went back to what was saved be absorbed; a heartbeat ends that.",
+        AHEAD,
     ],
     example: Example {
         step: r#"{"deadband": {"field": "value", "absolute": 0.5, "heartbeat": "15m"}}"#,
@@ -120,14 +121,14 @@ impl Keyed for Deadband {
         let also = digest(&self.also, arrival)?;
         let time_ns = arrival.time_ns;
         if last.time_ns != i64::MIN {
-            if time_ns < last.time_ns {
+            if arrival.is_behind(last.time_ns) {
                 return self.late.take();
             }
             let has_moved = match (value.is_nan(), last.value.is_nan()) {
                 (false, false) => (value - last.value).abs() > self.band,
                 (is_null, was_null) => is_null != was_null,
             };
-            let is_silent = time_ns.saturating_sub(last.time_ns) >= self.heartbeat_ns;
+            let is_silent = !(0..self.heartbeat_ns).contains(&time_ns.saturating_sub(last.time_ns));
             if !has_moved && !is_silent && also == last.also {
                 return Ok(Took::Absorb);
             }

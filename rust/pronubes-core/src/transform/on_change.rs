@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::{Argument, Compiled, Example, Field, StepContext, StepDoc};
 use crate::Reason;
 use crate::state::{
-    Arrival, BY, Emissions, Keyed, Late, MAX_KEYS, TIME, Took, WHEN_FULL, arguments, digest, digest_bytes, duration_ns,
+    AHEAD, Arrival, BY, Emissions, Keyed, Late, MAX_KEYS, TIME, Took, WHEN_FULL, arguments, digest, digest_bytes,
+    duration_ns,
 };
 
 pub(super) const DOC: StepDoc = StepDoc {
@@ -37,7 +38,8 @@ pub(super) const DOC: StepDoc = StepDoc {
     rules: &[
         "The first message of a key passes. Numbers are compared by value (`21` is `21.0`); a field that is missing is a value of its own; objects, arrays and escaped text are compared as written.",
         "What is remembered is a 64-bit hash: a change goes unnoticed with a probability of 5e-20.",
-        "State: 32 bytes per key and the index. Saved with the node's states; after a kill -9 it is as old as the last save, and a message may pass once more.",
+        "State: 32 bytes per key and the index. Saved with the node's states; after a kill -9 it is as old as the last save, and a message may pass once more, or one that went back to what was saved be absorbed; a heartbeat ends that.",
+        AHEAD,
     ],
     example: Example {
         step: r#"{"on_change": {"fields": ["state"], "heartbeat": "1h"}}"#,
@@ -93,10 +95,10 @@ impl Keyed for OnChange {
         };
         let time_ns = arrival.time_ns;
         if last.time_ns != i64::MIN {
-            if time_ns < last.time_ns {
+            if arrival.is_behind(last.time_ns) {
                 return self.late.take();
             }
-            if digest == last.digest && time_ns.saturating_sub(last.time_ns) < self.heartbeat_ns {
+            if digest == last.digest && (0..self.heartbeat_ns).contains(&time_ns.saturating_sub(last.time_ns)) {
                 return Ok(Took::Absorb);
             }
         }

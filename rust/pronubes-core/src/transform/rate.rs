@@ -8,7 +8,9 @@ use super::{Argument, Compiled, Example, Field, StepContext, StepDoc};
 use crate::Reason;
 use crate::error::SpecError;
 use crate::payload::{Cell, number, text};
-use crate::state::{Arrival, BY, Emissions, Keyed, Late, MAX_KEYS, TIME, Took, WHEN_FULL, arguments, duration_ns};
+use crate::state::{
+    AHEAD, Arrival, BY, Emissions, Keyed, Late, MAX_KEYS, TIME, Took, WHEN_FULL, arguments, duration_ns,
+};
 
 pub(super) const DOC: StepDoc = StepDoc {
     verb: "rate",
@@ -45,6 +47,7 @@ pub(super) const DOC: StepDoc = StepDoc {
         "The rate is a double: the difference of two counts, divided by the difference of their times. With `wrap`, a count below the one before has gone through the end once; a counter must not go round more than once between two messages.",
         "A count below 0, or at or beyond `wrap`, is `number_out_of_range`; a field `into` that is there is `field_exists`.",
         "State: 32 bytes per key and the index. Saved with the node's states; after a kill -9 it is as old as the last save, and the next rate is the mean since then.",
+        AHEAD,
     ],
     example: Example {
         step: r#"{"rate": {"field": "count", "into": "per_minute", "per": "1m", "wrap": 65536}}"#,
@@ -133,12 +136,12 @@ impl Keyed for Rate {
             _ => return Err(Reason::FieldExists),
         }
         let now = Before { count, time_ns: arrival.time_ns };
-        if before.time_ns == i64::MIN {
+        if now.time_ns == before.time_ns || arrival.is_behind(before.time_ns) {
+            return self.late.take();
+        }
+        if before.time_ns == i64::MIN || now.time_ns < before.time_ns {
             *before = now;
             return Ok(if self.first == Without::Pass { Took::Pass } else { Took::Absorb });
-        }
-        if now.time_ns <= before.time_ns {
-            return self.late.take();
         }
         let rate = self.between(before, count, now.time_ns);
         let body = arrival.payload.trim_ascii_end().strip_suffix(b"}").ok_or(Reason::NotAnObject)?;

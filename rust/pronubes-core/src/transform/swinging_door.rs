@@ -22,7 +22,7 @@ use crate::Reason;
 use crate::error::SpecError;
 use crate::payload::{Cell, Kind};
 use crate::state::{
-    Arrival, BY, Emissions, Held, Keyed, Late, MAX_KEYS, TIME, Took, WHEN_FULL, arguments, digest, duration_ns,
+    AHEAD, Arrival, BY, Emissions, Held, Keyed, Late, MAX_KEYS, TIME, Took, WHEN_FULL, arguments, digest, duration_ns,
 };
 
 pub(super) const DOC: StepDoc = StepDoc {
@@ -63,6 +63,7 @@ pub(super) const DOC: StepDoc = StepDoc {
         "Lines go by the time of the values (`time`); that a point was held long enough goes by the time at which messages are received.",
         "Not for counters, states and alarms, which are no straight lines.",
         "State: 112 bytes per key, the index, the topic and the payload that is held. At a stop the held point is saved, not sent: it goes on from there after the start. After a kill -9 the state is as old as the last save: what was held then may come once more, what was held after it is lost.",
+        AHEAD,
     ],
     example: Example {
         step: r#"{"swinging_door": {"field": "v", "deviation": 0.5}}"#,
@@ -198,13 +199,15 @@ impl Keyed for SwingingDoor {
         let is_first = door.pivot.time_ns == i64::MIN;
         // Should the clock have jumped back, nothing is held longer for it.
         door.left_ns = door.left_ns.min(now_ns);
-        if !is_first && point.time_ns <= door.newest.unwrap_or(door.pivot).time_ns {
+        let newest_ns = door.newest.unwrap_or(door.pivot).time_ns;
+        if point.time_ns == newest_ns || arrival.is_behind(newest_ns) {
             return self.late.take();
         }
+        let begins = is_first || point.time_ns < newest_ns;
         let has_changed = also != door.also || point.value.is_nan() || door.pivot.value.is_nan();
-        if is_first || has_changed {
+        if begins || has_changed {
             let is_same = point.value.is_nan() && door.pivot.value.is_nan() && also == door.also;
-            if !is_first && is_same && point.time_ns.saturating_sub(door.pivot.time_ns) < self.max_ns {
+            if !begins && is_same && point.time_ns.saturating_sub(door.pivot.time_ns) < self.max_ns {
                 return Ok(Took::Absorb); // Still `null`.
             }
             door.let_go(now_ns, out);
