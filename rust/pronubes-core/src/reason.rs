@@ -71,7 +71,7 @@ reasons! {
     QualityNotHeld "quality_not_held" "The value is bad, and its new shape has no place to say so." "Take only good values (`where`), or a shape that has a quality.";
     IndexOutOfRange "index_out_of_range" "A position lies outside of its text." "Guard it with `size(...)`, or look at the original bytes.";
     FieldExists "field_exists" "A step would write a field that exists already." "Choose another name, or drop the old field first.";
-    Late "late" "The time of the message is not later than that of the newest before it, and the step says `late: quarantine`." "Look at the clock of the device and at what buffers on the way; `late: pass` or `drop` is milder.";
+    Late "late" "The time of the message is not later than that of the newest before it, or its window has closed, and the step does not let such messages pass." "Look at the clock of the device and at what buffers on the way. `late: drop` is milder, `late: pass` where there is one; `wait` keeps windows open.";
     TooManyStates "too_many_states" "The step remembers `max_keys` keys already, and this one is new." "Raise `max_keys` if there are so many tags, or narrow the route; look for a device that invents topics.";
     ExpressionLimit "expression_limit" "An expression would need more steps, elements or text than one message may." "Look at the size of the payload; do not loop over long lists inside of loops.";
     ConditionNotBool "condition_not_bool" "A condition did not give true or false." "Compare the value with something.";
