@@ -1,8 +1,8 @@
 //! Any bytes as a payload, paths of its own keys: the scan, the tree, the walk over members and the writers agree.
 
 use pronubes_core::payload::{
-    Cell, Document, FieldPath, Limits, NodeId, ObjectWriter, PathSet, PathSetBuilder, Raw, Scan, TextArena, members,
-    number, scan, text,
+    Cell, Document, Fault, FieldPath, Kind, Limits, NodeId, ObjectWriter, PathSet, PathSetBuilder, Raw, Scan,
+    TextArena, members, number, scan, text,
 };
 
 /// Panics when something that must hold does not.
@@ -11,6 +11,7 @@ pub fn check(payload: &[u8]) {
     let (mut found, mut document) = (Scan::default(), Document::default());
     let result = scan(payload, &PathSet::default(), &limits, &mut found);
     assert_eq!(document.read(payload, &limits), result);
+    check_noted(payload, &limits, &mut found.clone(), result);
     if let Err(fault) = result {
         assert!(fault.offset as usize <= payload.len());
         return;
@@ -32,6 +33,29 @@ fn collect_paths(document: &Document, node: NodeId, path: &FieldPath, paths: &mu
         if let Ok(path) = path.child(&key) {
             collect_paths(document, member, &path, paths);
         }
+    }
+}
+
+/// Noting what is in top-level values changes nothing else, and finds what the walk over members finds.
+fn check_noted(payload: &[u8], limits: &Limits, found: &mut Scan, result: Result<(), Fault>) {
+    let mut paths = PathSetBuilder::default();
+    for field in &found.tape {
+        let key = field.key.of(payload);
+        if let Some(path) = std::str::from_utf8(key).ok().and_then(|key| FieldPath::root().child(key).ok()) {
+            let slot = paths.add(&path);
+            paths.note_inside(slot);
+        }
+    }
+    let Ok(paths) = paths.build() else { return };
+    assert_eq!(scan(payload, &paths, limits, found), result);
+    if result.is_err() {
+        return;
+    }
+    for cell in &found.cells {
+        let Cell::Raw(raw) = cell else { continue };
+        let is_container = matches!(raw.kind, Kind::Object | Kind::Array);
+        let walked = is_container.then(|| members(payload, *raw).collect::<Vec<_>>());
+        assert_eq!(found.inside(*raw).map(<[_]>::to_vec), walked);
     }
 }
 

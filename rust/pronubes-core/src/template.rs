@@ -164,43 +164,50 @@ impl Template {
         out: &mut Vec<u8>,
     ) -> Result<(), Reason> {
         let start = out.len();
-        let capture = |number: usize| captures.get(number).map_or("", |span| span.of_str(topic));
-        let mut render_part = |part: &Part, out: &mut Vec<u8>| {
-            let value_start = out.len();
-            match part {
-                Part::Literal(text) => {
-                    out.extend_from_slice(text.as_bytes());
-                    return Ok(());
+        let mut render_parts = || {
+            for part in &self.parts {
+                let value_start = out.len();
+                match part {
+                    Part::Literal(text) => {
+                        out.extend_from_slice(text.as_bytes());
+                        continue;
+                    }
+                    Part::Capture(number) | Part::CaptureTail(number) => {
+                        out.extend_from_slice(captures.get(*number).map_or("", |span| span.of_str(topic)).as_bytes());
+                    }
+                    Part::PayloadField(number) => payload_value(*number, out)?,
+                    Part::Key => out.extend_from_slice(key.ok_or(Reason::MissingField)?.as_bytes()),
                 }
-                Part::Capture(number) | Part::CaptureTail(number) => out.extend_from_slice(capture(*number).as_bytes()),
-                Part::PayloadField(number) => payload_value(*number, out)?,
-                Part::Key => out.extend_from_slice(key.ok_or(Reason::MissingField)?.as_bytes()),
+                let value = out.get(value_start..).unwrap_or_default();
+                let is_tail = matches!(part, Part::CaptureTail(_));
+                check_value(value, is_tail, value_start == start, self.is_escaped)?;
             }
-            let value = out.get(value_start..).unwrap_or_default();
-            let is_tail = matches!(part, Part::CaptureTail(_));
-            check_value(value, is_tail, value_start == start, self.is_escaped)
+            if out.len() - start > MAX_TOPIC_BYTES { Err(Reason::TopicTooLong) } else { Ok(()) }
         };
-        for part in &self.parts {
-            let mut result = render_part(part, out);
-            if result.is_ok() && out.len() - start > MAX_TOPIC_BYTES {
-                result = Err(Reason::TopicTooLong);
-            }
-            if result.is_err() {
-                out.truncate(start);
-                return result;
-            }
-        }
-        Ok(())
+        render_parts().inspect_err(|_| out.truncate(start))
     }
 }
+
+/// What a byte of a value may be: a character with a meaning in filters, or the separator of levels.
+const FILTER: u8 = 1;
+const SEPARATOR: u8 = 2;
+const MEANINGS: [u8; 256] = {
+    let mut meanings = [0; 256];
+    meanings[b'+' as usize] = FILTER;
+    meanings[b'#' as usize] = FILTER;
+    meanings[0] = FILTER;
+    meanings[b'/' as usize] = SEPARATOR;
+    meanings
+};
 
 /// A value fills a level or a part of one; only a tail capture may bring level separators of its own.
 fn check_value(value: &[u8], is_tail: bool, is_first: bool, is_escaped: bool) -> Result<(), Reason> {
     if value.is_empty() {
         return Err(Reason::TemplateEmptyValue);
     }
-    let is_illegal = |byte: &u8| (matches!(byte, b'+' | b'#' | 0) && !is_escaped) || (*byte == b'/' && !is_tail);
-    if value.iter().any(is_illegal) || (is_first && !is_escaped && value.starts_with(b"$")) {
+    let illegal = if is_escaped { 0 } else { FILTER } | if is_tail { 0 } else { SEPARATOR };
+    let meanings = value.iter().fold(0, |found, byte| found | MEANINGS[usize::from(*byte)]);
+    if meanings & illegal != 0 || (is_first && !is_escaped && value.starts_with(b"$")) {
         return Err(Reason::TemplateIllegalValue);
     }
     Ok(())

@@ -9,9 +9,12 @@
 //! after the value. A key that stands twice is refused only where a path touches it ([`Cell::Duplicate`]); elsewhere it
 //! passes as it was written.
 
+use std::ops::Range;
+
 use super::cell::{Cell, Kind, Raw, SlotId, Span};
 use super::lex::Cursor;
 use super::limits::{Fault, Limits};
+use super::members::Inside;
 use super::path_set::{Child, Node, PathSet};
 use crate::Reason;
 
@@ -70,6 +73,10 @@ pub struct Scan {
     pub cells: Vec<Cell>,
     /// The top-level fields in their order; empty where the payload is no object.
     pub tape: Vec<Field>,
+    /// What is in the values that the set wants noted, one value behind the other.
+    inside: Vec<Inside>,
+    /// Where each of them begins in the payload, and what is in it.
+    noted: Vec<(u32, Range<usize>)>,
     visited: Vec<bool>,
     stack: Vec<u32>,
 }
@@ -77,7 +84,15 @@ pub struct Scan {
 impl Default for Scan {
     fn default() -> Self {
         let root = Raw { start: 0, end: 0, kind: Kind::Null };
-        Self { root, cells: Vec::new(), tape: Vec::new(), visited: Vec::new(), stack: Vec::new() }
+        Self {
+            root,
+            cells: Vec::new(),
+            tape: Vec::new(),
+            inside: Vec::new(),
+            noted: Vec::new(),
+            visited: Vec::new(),
+            stack: Vec::new(),
+        }
     }
 }
 
@@ -87,6 +102,13 @@ impl Scan {
     #[must_use]
     pub fn cell(&self, slot: SlotId) -> Cell {
         self.cells.get(usize::from(slot.0)).copied().unwrap_or(Cell::Missing)
+    }
+
+    /// What is in an object or array, where the set wanted that noted and no path goes on below it.
+    #[must_use]
+    pub fn inside(&self, container: Raw) -> Option<&[Inside]> {
+        let (_, range) = self.noted.iter().find(|(start, _)| *start == container.start)?;
+        self.inside.get(range.clone())
     }
 }
 
@@ -101,6 +123,8 @@ pub fn scan(payload: &[u8], paths: &PathSet, limits: &Limits, out: &mut Scan) ->
         return Err(Fault::new(Reason::PayloadTooLarge, limit));
     }
     out.tape.clear();
+    out.inside.clear();
+    out.noted.clear();
     out.cells.clear();
     out.cells.resize(paths.len(), Cell::Missing);
     if paths.node_count() > 1 {
@@ -113,6 +137,8 @@ pub fn scan(payload: &[u8], paths: &PathSet, limits: &Limits, out: &mut Scan) ->
         cells: &mut out.cells,
         visited: &mut out.visited,
         tape: &mut out.tape,
+        inside: &mut out.inside,
+        noted: &mut out.noted,
     };
     match walk.document() {
         Ok(root) if !walk.cursor.has_non_ascii() || simdutf8::basic::from_utf8(payload).is_ok() => {
@@ -174,6 +200,8 @@ struct Walk<'a> {
     /// Nodes of the path set that the payload has had a value for.
     visited: &'a mut [bool],
     tape: &'a mut Vec<Field>,
+    inside: &'a mut Vec<Inside>,
+    noted: &'a mut Vec<(u32, Range<usize>)>,
 }
 
 impl<'a> Walk<'a> {
@@ -219,6 +247,7 @@ impl<'a> Walk<'a> {
             };
             let start = self.cursor.at();
             let kind = match child.and_then(Child::node) {
+                None if child.is_some_and(Child::is_noted) => self.noted(depth + 1)?,
                 None => self.cursor.value(depth + 1)?,
                 Some(node) => self.inner(node, depth + 1)?,
             };
@@ -270,6 +299,53 @@ impl<'a> Walk<'a> {
                 _ => return Err(Fault::new(Reason::InvalidJson, self.cursor.at() - 1)),
             };
         }
+    }
+
+    /// A value of which is noted what is in it.
+    #[inline(never)]
+    fn noted(&mut self, depth: usize) -> Result<Kind, Fault> {
+        let (start, first) = (self.cursor.at(), self.inside.len());
+        let (kind, end) = match self.cursor.token() {
+            b'{' => (Kind::Object, b'}'),
+            b'[' => (Kind::Array, b']'),
+            _ => return self.cursor.any_value(depth),
+        };
+        self.cursor.check_depth(depth)?;
+        self.cursor.advance();
+        let mut token = self.cursor.token();
+        let mut count = 0;
+        while count > 0 || token != end {
+            count += 1;
+            self.cursor.check_count(count)?;
+            let mut key = None;
+            if kind == Kind::Object {
+                if token != b'"' {
+                    return self.cursor.unexpected();
+                }
+                let found = self.cursor.key()?;
+                key = Some((found.span(), found.is_escaped));
+            }
+            let value_start = self.cursor.at();
+            let value_kind = self.cursor.value(depth + 1)?;
+            let value = raw(value_start, self.cursor.at(), value_kind);
+            self.inside.push(Inside {
+                key: key.map(|(span, _)| span),
+                value,
+                key_escaped: key.is_some_and(|(_, is)| is),
+            });
+            token = self.cursor.token();
+            if token == end {
+                break;
+            }
+            if token != b',' {
+                return self.cursor.unexpected();
+            }
+            self.cursor.advance();
+            token = self.cursor.token();
+        }
+        self.cursor.advance();
+        self.noted.push((span(start, start).start, first..self.inside.len()));
+        Ok(kind)
     }
 
     /// A value that paths go through. A second one under the same key makes all that lies below ambiguous.

@@ -12,6 +12,8 @@ use super::text;
 pub struct Inside {
     /// Its key without quotes, as written; none for elements.
     pub key: Option<Span>,
+    /// Whether the key has escapes.
+    pub key_escaped: bool,
     /// Its value.
     pub value: Raw,
 }
@@ -50,15 +52,18 @@ impl Iterator for Members<'_> {
             return None;
         }
         let mut key = None;
+        let mut key_escaped = false;
         if self.is_object {
             let end = string_end(self.payload, self.at);
-            key = Some(span(self.at + 1, end - 1));
+            let written = span(self.at + 1, end - 1);
+            key = Some(written);
+            key_escaped = memchr::memchr(b'\\', written.of(self.payload)).is_some();
             self.at = skip_to(self.payload, end, |byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b':'));
         }
         let (end, kind) = value_end(self.payload, self.at)?;
         let Span { start, end: raw_end } = span(self.at, end);
         self.at = end;
-        Some(Inside { key, value: Raw { start, end: raw_end, kind } })
+        Some(Inside { key, key_escaped, value: Raw { start, end: raw_end, kind } })
     }
 }
 

@@ -21,6 +21,7 @@ const NONE: u16 = u16::MAX;
 pub struct PathSetBuilder {
     paths: Vec<FieldPath>,
     index: std::collections::HashMap<FieldPath, SlotId>,
+    noted: Vec<SlotId>,
 }
 
 impl PathSetBuilder {
@@ -35,6 +36,11 @@ impl PathSetBuilder {
         self.paths.push(path.clone());
         self.index.insert(path.clone(), slot);
         slot
+    }
+
+    /// Wants a scan to note what is in the object or array at a path: see [`Scan::inside`](super::Scan::inside).
+    pub fn note_inside(&mut self, slot: SlotId) {
+        self.noted.push(slot);
     }
 
     /// The paths so far, by slot.
@@ -62,7 +68,9 @@ impl PathSetBuilder {
                 node = enter(&mut nodes, node, parent)?;
             }
             let child = find_or_add(&mut nodes, node, last);
-            nodes[node].children[child].slot = Some(SlotId(slot));
+            let child = &mut nodes[node].children[child];
+            child.slot = Some(SlotId(slot));
+            child.is_noted = self.noted.contains(&SlotId(slot));
         }
         finish(&mut nodes);
         Ok(PathSet { nodes: nodes.into(), paths: self.paths.into(), root_slot })
@@ -200,6 +208,7 @@ pub(super) struct Child {
     length: usize,
     slot: Option<SlotId>,
     node: Option<u16>,
+    is_noted: bool,
     index: Option<u32>,
     key: Box<[u8]>,
 }
@@ -326,6 +335,7 @@ impl Child {
             length: bytes.len(),
             slot: None,
             node: None,
+            is_noted: false,
             index: array_index(key),
             key: bytes.into(),
         }
@@ -345,6 +355,12 @@ impl Child {
     #[inline(always)]
     pub(super) fn slot(&self) -> Option<SlotId> {
         self.slot
+    }
+
+    /// Whether what is in its value is to be noted.
+    #[inline(always)]
+    pub(super) fn is_noted(&self) -> bool {
+        self.is_noted
     }
 
     /// The node below, where paths go on.

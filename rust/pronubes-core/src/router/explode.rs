@@ -7,7 +7,7 @@ use super::trace::Trace;
 use super::work::{Exploded, Level};
 use crate::Reason;
 use crate::outcome::Outlet;
-use crate::payload::{Cell, Inside, Kind, Raw, members, text};
+use crate::payload::{Cell, Inside, Kind, Raw, Scan, members, text};
 use crate::plan::{About, Failure};
 use crate::transform::Explode;
 
@@ -16,7 +16,7 @@ use crate::transform::Explode;
 pub(super) struct Whole<'p, 'b> {
     pub(super) explode: &'p Explode,
     pub(super) payload: &'b [u8],
-    pub(super) root: Raw,
+    pub(super) scan: &'b Scan,
     pub(super) cells: &'b [Cell],
 }
 
@@ -38,17 +38,24 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
         let mut first_failure = None;
         let mut rejected = None;
         let mut further = 0;
-        for (index, inside) in members(payload, container).enumerate() {
+        let noted = whole.scan.inside(container);
+        // What the scan did not note is walked again.
+        let walked = noted.is_none().then(|| members(payload, container)).into_iter().flatten();
+        for (index, inside) in noted.unwrap_or_default().iter().copied().chain(walked).enumerate() {
             if whole.is_carried(&inside) {
                 continue;
             }
-            text.clear();
-            let mark = text.mark();
-            match inside.key {
-                Some(key) => drop(text::decode_escaped(key.of(payload), text)),
-                None => text.push_str(itoa::Buffer::new().format(index)),
-            }
-            let key = text.get(text.since(mark));
+            let mut digits = itoa::Buffer::new();
+            let key = match inside.key {
+                Some(key) if inside.key_escaped => {
+                    text.clear();
+                    let key = text::decode_escaped(key.of(payload), text);
+                    text.get(key)
+                }
+                // What was scanned is UTF-8.
+                Some(key) => std::str::from_utf8(key.of(payload)).unwrap_or_default(),
+                None => digits.format(index),
+            };
             let result = match whole.message(&inside, member, carried) {
                 Ok(payload) => {
                     self.trace.member(key, payload);
@@ -82,7 +89,7 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
 impl<'p> Whole<'p, '_> {
     /// The object or array that is taken apart.
     fn container(&self) -> Result<Raw, (Reason, About<'p>)> {
-        let root = self.root;
+        let root = self.scan.root;
         let Some(field) = &self.explode.field else {
             let is_container = matches!(root.kind, Kind::Object | Kind::Array);
             return if is_container { Ok(root) } else { Err((Reason::NotAnObject, About::Nothing)) };

@@ -252,7 +252,7 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
                         return self.stage(index + 1, deeper, output, key);
                     }
                 }
-                let whole = Whole { explode, payload: output, root: level.scan.root, cells };
+                let whole = Whole { explode, payload: output, scan: &level.scan, cells };
                 self.explode(*number, &whole, &mut level.exploded, deeper, index + 1)
             }
         }

@@ -63,7 +63,11 @@ pub(super) fn compile(arguments: &RawValue, context: &mut StepContext<'_, '_>) -
         context.error(&["explode".into()], error.expected("a second `explode`", "one `explode` per route"));
     }
     let field = match field {
-        Some(field) => Some(context.field(&field, &path("field"))?),
+        Some(field) => {
+            let field = context.field(&field, &path("field"))?;
+            context.paths.note_inside(field.slot);
+            Some(field)
+        }
         None => None,
     };
     let carry = context.fields(&carry, &path("carry"))?;
