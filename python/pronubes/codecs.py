@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pronubes.connectors.options import StrictModel
+from pronubes.connectors.shapes import FieldName, TimePlace
 from pronubes.connectors.values import refuse
 
-__all__ = ["Codec", "CodecName", "ProtobufCodec", "ScalarCodec", "codec"]
+__all__ = ["Codec", "CodecName", "InfluxCodec", "ProtobufCodec", "ScalarCodec", "codec"]
 
 
 class NoArguments(StrictModel):
@@ -44,6 +45,29 @@ class ScalarCodec(StrictModel):
     """The field that has the value."""
 
 
+class MeasurementField(StrictModel):
+    """A field that has the measurement."""
+
+    field: FieldName
+    """The field."""
+
+
+class InfluxCodec(StrictModel):
+    """Influx line protocol, as InfluxDB 2 has it."""
+
+    form: Literal["points", "point", "values", "flat"] | None = None
+    """What the JSON looks like: an object with a point for each line in `points`, one point for exactly one line, a point for each field, or
+    all names side by side. `points` when left out, `flat` where `measurement` or `tags` is there."""
+    precision: Literal["ns", "us", "ms", "s"] = "ns"
+    """The unit of the timestamps in lines."""
+    time: FieldName | TimePlace = "timestamp"
+    """The field that has the time; a name alone means the unit of the lines."""
+    measurement: FieldName | MeasurementField | None = None
+    """`flat` alone: the measurement of every line, or the field that has it; `{field: measurement}` when left out."""
+    tags: list[FieldName] | None = None
+    """`flat` alone: the fields that are tags."""
+
+
 class Codec(StrictModel):
     """One codec with its arguments."""
 
@@ -55,6 +79,8 @@ class Codec(StrictModel):
     """Protobuf: `{protobuf: {schema: plant.proto, message: plant.Reading}}`."""
     scalar: ScalarCodec | None = None
     """One value without a frame: `{scalar: {type: float32}}`."""
+    influx: InfluxCodec | None = None
+    """Influx line protocol: `{influx: {measurement: climate, tags: [line]}}`."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -68,7 +94,7 @@ class Codec(StrictModel):
 
 _CODECS = f"one of {', '.join(f'`{name}`' for name in Codec.model_fields)}"
 
-CodecName = Literal["cbor", "messagepack"]
+CodecName = Literal["cbor", "messagepack", "influx"]
 """The codecs that need no arguments."""
 
 

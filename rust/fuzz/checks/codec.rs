@@ -6,7 +6,7 @@ use pronubes_core::payload::codec::{Codec, CodecWork, Schemas, docs};
 use pronubes_core::payload::{Limits, PathSet, Scan, scan};
 use serde_json::value::RawValue;
 
-/// One codec of each format, as in its example, and scalars of other types.
+/// One codec of each format, as in its example, scalars of other types, and lines in other forms.
 fn codecs() -> &'static [Codec] {
     static CODECS: OnceLock<Vec<Codec>> = OnceLock::new();
     CODECS.get_or_init(|| {
@@ -19,7 +19,14 @@ fn codecs() -> &'static [Codec] {
             ["int8", "uint16", "int32", "uint64", "float32", "float64", "bool", "utf8", "latin1", "hex", "base64"];
         let scalar =
             |kind| compile("scalar", &format!(r#"{{"type": "{kind}", "byte_order": "little"}}"#), &Schemas::default());
-        examples.chain(types.map(scalar)).collect()
+        let lines = [
+            r#"{"form": "point", "precision": "s"}"#,
+            r#"{"form": "values", "precision": "us"}"#,
+            r#"{"measurement": "m", "tags": ["a", "b c"]}"#,
+            r#"{"form": "flat", "precision": "ms", "time": {"field": "c", "as": "iso8601"}, "tags": ["a"]}"#,
+        ];
+        let lines = lines.map(|arguments| compile("influx", arguments, &Schemas::default()));
+        examples.chain(types.map(scalar)).chain(lines).collect()
     })
 }
 

@@ -126,6 +126,8 @@ fn the_reference_page_is_up_to_date() {
 #[test]
 fn what_is_larger_than_the_limits_is_refused() {
     let limits = Limits { payload_bytes: 40, depth: 64, keys: 3, text_bytes: 10 };
+    const FLAT: &str = r#"{"measurement": "m"}"#;
+    let line = |text: &str| hex(text.as_bytes());
     let cases = [
         ("cbor", "null", "8401020304", "too_many_keys", 0),
         ("cbor", "null", "9f01020304ff", "too_many_keys", 4),
@@ -138,6 +140,9 @@ fn what_is_larger_than_the_limits_is_refused() {
         ("messagepack", "null", "c409616161616161616161", "text_too_long", 0),
         ("messagepack", "null", "93ca3dcccccdca3dcccccdca3dcccccd", "payload_too_large", 11),
         ("scalar", r#"{"type": "hex"}"#, "616161616161", "text_too_long", 0),
+        ("influx", FLAT, &line("m a=1,b=1,c=1,d=1"), "too_many_keys", 14),
+        ("influx", FLAT, &line(r#"m a="abcdefghijk""#), "text_too_long", 5),
+        ("influx", FLAT, &line(r#"m aaaaaaaaaa="bbbbbbbbbb",cccccccccc="d""#), "payload_too_large", 38),
     ];
     for (name, arguments, payload, reason, at) in cases {
         let result = decoded_within(&codec(name, arguments), &unhex(payload), &limits);
@@ -192,7 +197,41 @@ fn text(value: impl AsRef<str>) -> String {
     String::from_utf8(out).unwrap()
 }
 
+/// Points as line protocol can say them.
+fn point() -> impl Strategy<Value = String> {
+    let name = || "[a-z]{1,3}|[ ,=\"\\\\ü😀\t\r#]{0,4}[a-z,= ]";
+    let tags = prop::collection::vec((name(), name()), 0..4);
+    let value = prop_oneof![
+        any::<bool>().prop_map(|value| value.to_string()),
+        any::<i64>().prop_map(|value| value.to_string()),
+        any::<u64>().prop_map(|value| value.to_string()),
+        any::<f64>().prop_map(number),
+        "\\PC{0,20}|(\"|\\\\|\n| |,|=){0,8}".prop_map(text),
+    ];
+    let fields = prop::collection::vec((name(), value), 1..4);
+    ("[^#\n]{0,5}[a-z]", tags, fields, any::<Option<i64>>()).prop_map(|(measurement, tags, fields, time)| {
+        let object = |members: Vec<String>| format!("{{{}}}", members.join(","));
+        let tags = object(tags.into_iter().map(|(tag, value)| format!("{}:{}", text(tag), text(value))).collect());
+        let fields = object(fields.into_iter().map(|(field, value)| format!("{}:{value}", text(field))).collect());
+        let time = time.map(|time| format!(r#","timestamp":{time}"#)).unwrap_or_default();
+        format!(r#"{{"measurement":{},"tags":{tags},"fields":{fields}{time}}}"#, text(measurement))
+    })
+}
+
 proptest! {
+    #[test]
+    fn lines_say_what_points_say(points in prop::collection::vec(point(), 0..4)) {
+        let json = format!(r#"{{"points":[{}]}}"#, points.join(","));
+        let codec_of_points = codec("influx", "null");
+        let lines = encoded(&codec_of_points, json.as_bytes()).unwrap();
+        prop_assert_eq!(&decoded(&codec_of_points, &lines).unwrap(), &json);
+        // The same lines as a point per field, and those in a line each.
+        let codec_of_values = codec("influx", r#"{"form": "values"}"#);
+        let values = decoded(&codec_of_values, &lines).unwrap();
+        let more_lines = encoded(&codec_of_values, values.as_bytes()).unwrap();
+        prop_assert_eq!(decoded(&codec_of_values, &more_lines).unwrap(), values);
+    }
+
     #[test]
     fn decode_undoes_encode(json in json()) {
         for name in SELF_DESCRIBING {

@@ -110,7 +110,19 @@ proptest! {
     fn codec_takes_any_sequence_of_heads(choice in any::<u8>(), heads in prop::collection::vec(prop::sample::select(HEADS), 0..30)) {
         codec::check(&[&[choice][..], &heads.concat()].concat());
     }
+
+    #[test]
+    fn codec_takes_any_sequence_of_words(choice in any::<u8>(), words in prop::collection::vec(prop::sample::select(WORDS), 0..16)) {
+        codec::check(&[&[choice][..], words.concat().as_bytes()].concat());
+    }
 }
+
+/// What lines consist of.
+#[rustfmt::skip]
+const WORDS: &[&str] = &[
+    "m", "m a=1", "m,a=x b=2", "a", "b", "b c", "c", ",a=x", ",b\\ c=y", " ", " d=", "=", ",", "\n", "\r\n", "#", "\\", "\\ ", "\\,", "\\=", "\\\"", "\"",
+    "\"x\"", "\"a\nb\"", "1", "1i", "-5i", "7u", "18446744073709551615u", "1.5", ".5", "1e30", "t", "FALSE", " 17", " 1732259200", "ü", "\t", "value=1 5\n",
+];
 
 /// Pieces of the binary formats: heads with little behind them.
 const HEADS: &[&[u8]] = &[

@@ -152,7 +152,8 @@ pub enum TimeForm {
 }
 
 impl TimeForm {
-    const fn unit(self) -> i64 {
+    /// How many nanoseconds one of it has; text has them all.
+    pub(crate) const fn unit(self) -> i64 {
         match self {
             Self::UnixS => 1_000_000_000,
             Self::UnixMs => 1_000_000,

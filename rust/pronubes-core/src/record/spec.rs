@@ -49,7 +49,8 @@ pub enum FormedSpec<F> {
 }
 
 impl<F: Copy> FormedSpec<F> {
-    pub(super) fn parts(&self, usual: F) -> (&str, F) {
+    /// The field and how it is written, which is `usual` where nothing is said.
+    pub(crate) fn parts(&self, usual: F) -> (&str, F) {
         match self {
             Self::Field(field) => (field, usual),
             Self::Formed { field, form } => (field, *form),

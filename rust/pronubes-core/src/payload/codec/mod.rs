@@ -10,6 +10,7 @@ mod build;
 mod cbor;
 mod doc;
 mod emit;
+mod influx;
 mod input;
 mod messagepack;
 mod page;
@@ -29,6 +30,7 @@ use crate::Reason;
 use crate::payload::TextArena;
 use crate::transform::Argument;
 use emit::Frame;
+use influx::Influx;
 use protobuf::Protobuf;
 use scalar::Scalar;
 
@@ -43,6 +45,8 @@ pub enum Codec {
     Protobuf(Protobuf),
     /// A single value without a frame.
     Scalar(Scalar),
+    /// Influx line protocol.
+    Influx(Box<Influx>),
 }
 
 /// What is wrong with the arguments of a codec.
@@ -70,6 +74,7 @@ pub(crate) const FORMATS: &[Format] = &[
     Format { doc: &messagepack::DOC, compile: messagepack::compile },
     Format { doc: &protobuf::DOC, compile: protobuf::compile },
     Format { doc: &scalar::DOC, compile: scalar::compile },
+    Format { doc: &influx::DOC, compile: influx::compile },
 ];
 
 /// The codecs as arguments of `decode` and `encode`.
@@ -85,6 +90,11 @@ pub(crate) const ARGUMENTS: &[Argument] = &[
         name: "scalar",
         kind: "`type`, `byte_order`, `field`",
         text: "One value without a frame: `{scalar: {type: float32}}`.",
+    },
+    Argument {
+        name: "influx",
+        kind: "`form`, `precision`, `time`, `measurement`, `tags`",
+        text: "Influx line protocol: `{influx: {measurement: climate, tags: [line]}}`.",
     },
 ];
 
@@ -111,6 +121,7 @@ pub struct CodecWork {
     messages: Vec<protobuf::Open>,
     built: Vec<protobuf::Built>,
     marks: Vec<u64>,
+    line: influx::Line,
 }
 
 /// The place of a length that is known only when all behind it is written.
@@ -150,6 +161,7 @@ impl Codec {
             Self::MessagePack => messagepack::decode(payload, limits, work, out),
             Self::Protobuf(protobuf) => protobuf.decode(payload, limits, work, out),
             Self::Scalar(scalar) => scalar.decode(payload, limits, out),
+            Self::Influx(influx) => influx::decode(influx, payload, limits, work, out),
         }
     }
 
@@ -163,6 +175,7 @@ impl Codec {
             Self::MessagePack => build::encode::<messagepack::MessagePack>(json, work, out),
             Self::Protobuf(protobuf) => protobuf.encode(json, work, out),
             Self::Scalar(scalar) => scalar.encode(json, work, out),
+            Self::Influx(influx) => influx::encode(influx, json, work, out),
         }
     }
 }
@@ -185,7 +198,9 @@ fn no_arguments(codec: &'static str, arguments: &RawValue) -> Result<(), CodecEr
 
 /// Reads the arguments of a codec.
 fn arguments<T: serde::de::DeserializeOwned>(doc: &'static CodecDoc, arguments: &RawValue) -> Result<T, CodecError> {
-    serde_json::from_str(arguments.get()).map_err(|error| {
+    // A name alone.
+    let written = if arguments.get().trim() == "null" { "{}" } else { arguments.get() };
+    serde_json::from_str(written).map_err(|error| {
         let text = error.to_string();
         let text = text.split(" at line ").next().unwrap_or_default();
         let names: Vec<String> = doc.arguments.iter().map(|one| format!("`{}`: {}", one.name, one.kind)).collect();

@@ -1,5 +1,6 @@
 //! The reference page of the codecs, from the registry.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::docs;
@@ -27,10 +28,20 @@ pub fn page() -> String {
         if let Some(schema) = example.schema {
             let _ = write!(page, "\n`{}`:\n\n```proto\n{}```\n", schema.name, schema.source);
         }
-        let (arguments, payload, json) = (example.arguments, example.payload, example.json);
-        let _ = write!(page, "\n```\ncodec   {{{}: {arguments}}}\nbytes   {payload}\nJSON    {json}\n```\n", doc.name);
+        let (arguments, json) = (example.arguments, example.json);
+        let (kind, payload) = written(example.payload);
+        let _ = write!(page, "\n```\ncodec   {{{}: {arguments}}}\n{kind}   {payload}\nJSON    {json}\n```\n", doc.name);
     }
     page
+}
+
+/// A payload as people read it: as text where it is some.
+fn written(payload: &str) -> (&'static str, Cow<'_, str>) {
+    let (pairs, _) = payload.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let is_shown = |byte: &u8| matches!(byte, b' '..=b'~');
+    let text: Option<String> = pairs.iter().map(|pair| byte(pair).filter(is_shown).map(char::from)).collect();
+    text.map_or(("bytes", Cow::Borrowed(payload)), |text| ("text ", Cow::Owned(text)))
 }
 
 const HEAD: &str = "# Codecs

@@ -73,6 +73,11 @@ impl<'a> Reader<'a> {
         Self { json, cursor, open, start: 0, is_behind_key: false, is_begun: false }
     }
 
+    /// All of the JSON.
+    pub(super) fn json(&self) -> &'a [u8] {
+        self.json
+    }
+
     /// Where the token that came last begins.
     pub(super) fn start(&self) -> usize {
         self.start
