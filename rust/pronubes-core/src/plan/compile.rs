@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::route::{RouteCompiler, Scans};
+use super::route::RouteCompiler;
+use super::scans::Scans;
 use super::stage::ScanPlan;
 use super::{Group, NamedContracts, Plan, Route};
 use crate::SourceId;

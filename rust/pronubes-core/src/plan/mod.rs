@@ -8,7 +8,9 @@ mod failure;
 mod general;
 mod recode;
 mod route;
+mod scans;
 pub(crate) mod stage;
+mod targets;
 mod tree;
 
 pub(crate) use edit::EditState;

@@ -1,66 +1,25 @@
-//! One route: its steps cut into stages, its templates and targets.
+//! One route: its steps cut into stages.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::choice::choose;
 use super::compile::{Contracts, Errors, unknown};
+use super::scans::Scans;
 use super::stage::{End, Judged, Recode, ScanId, Stage, StageKind, StateId, StatePlan, Step};
-use super::{Route, Slots, Target, TargetName, bare, recode};
+use super::{Route, Slots, TargetName, bare, recode};
+use crate::SourceId;
 use crate::contract::{ContractSpec, Declared};
 use crate::error::{PathPart, SpecError, did_you_mean};
 use crate::expr::Expr;
 use crate::matcher::RouteId;
 use crate::payload::{FieldPath, PathSetBuilder, SlotId};
-use crate::spec::{IllegalNames, RouteSpec, RouterSpec, StepSpec, TargetSpec};
+use crate::spec::{RouteSpec, RouterSpec, StepSpec};
 use crate::state::{Settings, Step as StatefulStep, is_stateful};
-use crate::template::{Template, TemplateOptions};
-use crate::topic::{RouteFilter, intersects};
+use crate::template::Template;
+use crate::topic::RouteFilter;
 use crate::transform::{Compiled, Op, Shared, StepContext, VERBS, Verb};
-use crate::{SinkId, SourceId};
-
-/// A shared scan takes in no further route once it has this many slots: each costs every message a little.
-const SHARED_SLOTS: usize = 16;
-
-/// The scans of the plan. The last one may be open for the next route, if the two can meet on a topic.
-#[derive(Default)]
-pub(super) struct Scans {
-    pub(super) builders: Vec<PathSetBuilder>,
-    /// Whether all steps are to run on the general path.
-    pub(super) is_general: bool,
-    pub(super) shared: Vec<(usize, RouteFilter)>,
-    pub(super) states: Vec<StatePlan>,
-    /// Stages by all that they depend on.
-    pub(super) known: HashMap<String, Stages>,
-}
-
-impl Scans {
-    /// The scan for the first stage of a route, and what it looks for already.
-    fn take_shared(&mut self, filter: Option<&RouteFilter>) -> (ScanId, PathSetBuilder) {
-        let open = self.shared.last().map(|(scan, _)| *scan);
-        let meets = filter.is_some_and(|filter| self.shared.iter().any(|(_, other)| intersects(filter, other)));
-        let scan = match open.filter(|scan| meets && self.builders[*scan].paths().len() < SHARED_SLOTS) {
-            Some(scan) => scan,
-            None => {
-                self.shared.clear();
-                self.builders.push(PathSetBuilder::default());
-                self.builders.len() - 1
-            }
-        };
-        self.shared.extend(filter.map(|filter| (scan, filter.clone())));
-        (ScanId(u32::try_from(scan).unwrap_or(u32::MAX)), std::mem::take(&mut self.builders[scan]))
-    }
-
-    fn own(&mut self) -> (ScanId, PathSetBuilder) {
-        self.builders.push(PathSetBuilder::default());
-        (ScanId(u32::try_from(self.builders.len() - 1).unwrap_or(u32::MAX)), PathSetBuilder::default())
-    }
-
-    fn give_back(&mut self, scan: ScanId, builder: PathSetBuilder) {
-        self.builders[scan.0 as usize] = builder;
-    }
-}
 
 /// The stages of a route, and the slots of its templates in the last one.
 #[derive(Clone)]
@@ -446,56 +405,6 @@ impl RouteCompiler<'_, '_> {
         });
         slots.collect()
     }
-
-    fn compile_targets(
-        &mut self,
-        route: &RouteSpec,
-        filter: Option<&RouteFilter>,
-        allow_key: bool,
-    ) -> (Vec<Template>, Vec<Target>) {
-        let namespace = self.spec.namespace.as_ref();
-        let is_escaped = namespace.is_some_and(|namespace| namespace.illegal == IllegalNames::Escape);
-        let mut templates = Templates { filter, allow_key, is_escaped, found: Vec::new() };
-        let route_name = route.topic.as_deref().and_then(|topic| templates.add(topic, &["topic".into()], self.errors));
-        let mut targets = Vec::with_capacity(route.to.len());
-        for (index, target) in route.to.iter().enumerate() {
-            let path: [PathPart; 2] = ["to".into(), index.into()];
-            let topic_path = [&path[..], &["topic".into()]].concat();
-            let own = target.topic.as_deref().and_then(|topic| templates.add(topic, &topic_path, self.errors));
-            let sink = self.resolve_sink(target, &path);
-            targets.extend(sink.map(|sink| (sink, own.or(route_name), target)));
-        }
-        let statics: Vec<usize> =
-            (0..templates.found.len()).filter(|index| templates.found[*index].is_static()).collect();
-        let name = |template: Option<usize>| match template {
-            None => TargetName::Kept,
-            Some(index) => statics
-                .iter()
-                .position(|candidate| *candidate == index)
-                .map_or(TargetName::Rendered(index), TargetName::Static),
-        };
-        let targets = targets.into_iter().map(|(sink, template, target)| Target {
-            sink,
-            name: name(template),
-            retain: target.retain == Some(true),
-            qos: target.qos,
-        });
-        let targets = targets.collect();
-        (templates.found, targets)
-    }
-
-    fn resolve_sink(&mut self, target: &TargetSpec, path: &[PathPart]) -> Option<SinkId> {
-        if let Some(qos) = target.qos.filter(|qos| *qos > 2) {
-            let error = SpecError::new("There is no such quality of service.").expected(qos.to_string(), "0, 1 or 2");
-            self.errors.push(&[path, &["qos".into()]].concat(), error);
-        }
-        let position = self.spec.sinks.iter().position(|sink| *sink == target.sink);
-        if position.is_none() {
-            let error = unknown("sink", &target.sink, &self.spec.sinks);
-            self.errors.push(&[path, &["sink".into()]].concat(), error);
-        }
-        position.and_then(|position| u16::try_from(position).ok()).map(SinkId)
-    }
 }
 
 /// A hash of all that says under which names a route publishes.
@@ -507,42 +416,4 @@ fn naming(route: &RouteSpec) -> u64 {
 
 fn top_of(path: &FieldPath) -> Option<FieldPath> {
     if path.len() > 1 { FieldPath::from_segments(path.first()).ok() } else { None }
-}
-
-struct Templates<'a> {
-    filter: Option<&'a RouteFilter>,
-    allow_key: bool,
-    is_escaped: bool,
-    found: Vec<Template>,
-}
-
-impl Templates<'_> {
-    /// The index of a template.
-    fn add(&mut self, text: &str, path: &[PathPart], errors: &mut Errors) -> Option<usize> {
-        if let Some(index) = self.found.iter().position(|known| known.as_str() == text) {
-            return Some(index);
-        }
-        let captures = self.filter.map_or(&[][..], RouteFilter::captures);
-        let has_tail_capture = self.filter.is_some_and(RouteFilter::has_tail_capture);
-        let options = TemplateOptions { allow_key: self.allow_key, has_tail_capture, is_escaped: self.is_escaped };
-        let template = match Template::parse(text, captures, options) {
-            Ok(template) => template,
-            Err(error) => {
-                let length = error.found.len();
-                let found = SpecError::new("The topic template cannot be read.").expected(error.found, error.expected);
-                errors.push(path, found.at(error.offset, length).hint(error.hint));
-                return None;
-            }
-        };
-        for field in template.payload_paths() {
-            if let Err(error) = FieldPath::parse(field) {
-                let offset = text.find(&**field).map_or(0, |start| start + error.offset);
-                let found = SpecError::new(error.to_string()).expected(&**field, "a field, as in `motor.temp`");
-                errors.push(path, found.at(offset, field.len() - error.offset));
-                return None;
-            }
-        }
-        self.found.push(template);
-        Some(self.found.len() - 1)
-    }
 }
