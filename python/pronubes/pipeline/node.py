@@ -333,8 +333,8 @@ class Node:
             self.dispatcher.do(self.engine.advance(now_ns=self.clock()))
             await asyncio.sleep(0.005)
         self.dispatcher.do(self.engine.disconnect(now_ns=self.clock()))
+        await self.state.save(self.engine)  # behind a save that is under way: cut off, its thread would write into this one
         self.tasks["node", "state"].cancel()
-        await self.state.save(self.engine)
         await asyncio.gather(*(link.leave(within_s=2.0) for link in self.dispatcher.links.values()))
 
     def _tell_end(self) -> None:

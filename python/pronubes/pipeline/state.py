@@ -64,6 +64,7 @@ class StateKeeper:
         self._saved_ns: int | None = None
         self._error: str | None = None
         self._restored = _Restored()
+        self._turn = asyncio.Lock()  # one save at a time: all write the same file
 
     def restore(self, engine: Pipeline) -> None:
         """Give the engine what the file has. To be called before the first message."""
@@ -118,6 +119,10 @@ class StateKeeper:
 
     async def save(self, engine: Pipeline) -> None:
         """Save once. What cannot be saved is said once, and tried again with the next save."""
+        async with self._turn:
+            await self._save(engine)
+
+    async def _save(self, engine: Pipeline) -> None:
         if not engine.has_state():
             return
         saved_ns = self._clock()

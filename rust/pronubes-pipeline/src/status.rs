@@ -392,6 +392,7 @@ impl Pipeline {
     /// Says DISCONNECT on every connection.
     pub fn disconnect(&mut self, now_ns: i64) {
         self.now_ns = now_ns;
+        self.hold_states();
         self.sources.iter_mut().filter_map(|source| source.session()).for_each(pronubes_mqtt::Session::disconnect);
         for sink in &mut self.floor.sinks {
             if let SinkKind::Mqtt { sink, .. } = &mut sink.kind {

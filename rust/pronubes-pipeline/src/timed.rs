@@ -32,7 +32,12 @@ pub struct StateStatus {
 impl Pipeline {
     /// When stateful steps may let something go.
     pub(crate) fn states_due_ns(&self) -> Option<i64> {
-        self.router.next_deadline().map(|due_ns| due_ns.max(self.states_wait_ns))
+        self.router.next_deadline().map(|due_ns| due_ns.max(self.states_wait_ns)).filter(|due_ns| *due_ns < i64::MAX)
+    }
+
+    /// Lets nothing go from now on: no sink would get it, and what is saved has it for the next start.
+    pub(crate) fn hold_states(&mut self) {
+        self.states_wait_ns = i64::MAX;
     }
 
     /// Lets go what stateful steps hold back and for which time has come. While a sink is overfull, it waits.
