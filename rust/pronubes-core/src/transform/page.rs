@@ -47,4 +47,5 @@ Steps run in order. Each sees what the one before left, and so does its own `whe
 * A field that a step touches and that stands twice is `duplicate_key`.
 * A step that fails sends the message to the quarantine for this route only; other routes go on.
 * A route without conditions, steps and payload fields in its topics does not look at payloads at all: any bytes pass.
+* `on_change` to `combine` remember something of each tag: keys, clocks, restarts and memory are in [how to](../how-to/stateful-steps.md).
 ";
