@@ -187,6 +187,22 @@ fn a_reload_keeps_what_says_the_same() {
 }
 
 #[test]
+fn more_keys_may_be_allowed_without_forgetting_any() {
+    let with = |bounds: &str| format!(r#"[{{"on_change": {{"fields": ["v"]{bounds}}}}}]"#);
+    let message = |topic| Moment { at_ms: 0, message: Some((topic, r#"{"v":1}"#)) };
+    let mut before = router(&with(r#", "max_keys": 1, "when_full": "quarantine""#));
+    fed(&mut before, &[message("a/x")]);
+    let (mut restarted, keys, refused) = restored(&with(""), &saved(&before, 1000));
+    let mut reloaded = router(&with(r#", "max_keys": 2"#));
+    reloaded.inherit(&mut before);
+    for router in [&mut restarted, &mut reloaded] {
+        assert_eq!(payloads(fed(router, &[message("a/x"), message("a/y"), message("a/y")])).len(), 1);
+    }
+    let (_, fewer, too_many) = restored(&with(r#", "max_keys": 1"#), &saved(&reloaded, 1000));
+    assert_eq!((keys, refused, fewer, too_many), (1, 0, 1, 1));
+}
+
+#[test]
 fn who_only_looks_changes_nothing() {
     let mut router = router(r#"[{"on_change": {}}]"#);
     let payload = br#"{"v":1}"#;

@@ -16,7 +16,7 @@ use crate::expr::Expr;
 use crate::matcher::RouteId;
 use crate::payload::{FieldPath, PathSetBuilder, SlotId};
 use crate::spec::{RouteSpec, RouterSpec, StepSpec};
-use crate::state::{Settings, Step as StatefulStep, is_stateful};
+use crate::state::{Settings, Step as StatefulStep, is_stateful, lasting};
 use crate::template::Template;
 use crate::topic::RouteFilter;
 use crate::transform::{Compiled, Op, Shared, StepContext, VERBS, Verb};
@@ -335,7 +335,7 @@ impl RouteCompiler<'_, '_> {
         step: Arc<dyn StatefulStep>,
     ) -> StateId {
         let states = &mut self.scans.states;
-        let text = format!("{} {verb} {arguments}", route.name);
+        let text = format!("{} {verb} {}", route.name, lasting(arguments));
         let is_same = |other: &&StatePlan| other.identity.starts_with(&*text);
         let number = states.iter().filter(|other| other.route == self.id).filter(is_same).count();
         let identity = if number == 0 { text } else { format!("{text} {number}") };

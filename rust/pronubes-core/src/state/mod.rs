@@ -29,7 +29,7 @@ pub(crate) use keys::{Fingerprint, Name};
 pub use save::{Restored, StateCursor};
 pub(crate) use save::{read_portion, save_portion};
 pub(crate) use settings::WhenFull;
-pub(crate) use settings::{AHEAD, BY, By, MAX_KEYS, Settings, TIME, WHEN_FULL, arguments};
+pub(crate) use settings::{AHEAD, BY, By, MAX_KEYS, Settings, TIME, WHEN_FULL, arguments, lasting};
 pub(crate) use store::{Key, Step, Store};
 
 use crate::transform::StepDoc;

@@ -1,5 +1,7 @@
 //! What all stateful steps have in common: which key a message has, when it happened, how many keys there may be.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -92,6 +94,17 @@ fn object(members: &[(String, Box<RawValue>)]) -> Option<Box<RawValue>> {
     let members =
         members.iter().map(|(name, value)| format!("{}:{}", serde_json::Value::from(name.as_str()), value.get()));
     RawValue::from_string(format!("{{{}}}", members.collect::<Vec<_>>().join(","))).ok()
+}
+
+/// The arguments that say what is remembered: without how many keys there may be, so that more of them can be allowed and nothing is
+/// forgotten for it.
+pub(crate) fn lasting(raw: &RawValue) -> Cow<'_, str> {
+    let bounds = [MAX_KEYS.name, WHEN_FULL.name];
+    let Ok(Ordered(mut all)) = serde_json::from_str::<Ordered<Box<RawValue>>>(raw.get()) else {
+        return raw.get().into();
+    };
+    all.retain(|(name, _)| !bounds.contains(&name.as_str()));
+    object(&all).map_or_else(|| raw.get().into(), |rest| rest.get().to_owned().into())
 }
 
 const DEFAULT_MAX_KEYS: usize = 1_000_000;
