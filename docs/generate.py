@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pronubes import _core, codecs, transforms
+from pronubes import _core, codecs, stateful, transforms
 from pronubes.cases import matchers
 from pronubes.cases import model as cases
 from pronubes.cli.exit_codes import ExitCode
@@ -79,6 +79,8 @@ def configuration_page() -> str:
         _table(operations.Metrics),
         f"## `health`\n\n{_first_line(operations.Health)}\n",
         _table(operations.Health),
+        f"## `state`\n\n{_first_line(operations.State)} [What that means](../how-to/stateful-steps.md#restart-and-kill--9).\n",
+        _table(operations.State),
     ]
     return "\n".join(parts)
 
@@ -122,6 +124,14 @@ _SECTIONS = {
     "QueueOptions": "queue",
     "ReplayOptions": "replay",
     "Target": "to",
+    "Namespace": "namespace",
+    "Catalog": "catalog",
+    "Metrics": "metrics",
+    "Health": "health",
+    "State": "state",
+    "CombineField": "combine-fields",
+    "CombineEvery": "combine-emit",
+    "CombineComplete": "combine-emit",
     "ShapeDefault": "shape-default",
     "FieldsShape": "shape-map-of-fields",
     "QualityPlace": "shape-quality-of-a-map-of-fields",
@@ -148,6 +158,8 @@ def _steps() -> list[str]:
         arguments = getattr(transforms, _class_name(verb), None)
         if arguments is not None:
             parts += [f"### `{verb}`\n\n{_first_line(arguments)}\n", _table(arguments)]
+    parts += [f"### `combine`: fields\n\n{_first_line(stateful.CombineField)}\n", _table(stateful.CombineField)]
+    parts += ["### `combine`: emit\n\n`each`, or one of these.\n", _table(stateful.CombineEvery), _table(stateful.CombineComplete)]
     for title, part in (("default", transforms.ShapeDefault), ("map of fields", shapes.FieldsShape)):
         parts += [f"### `shape`: {title}\n\n{_first_line(part)}\n", _table(part)]
     for title, part in (("quality", shapes.QualityPlace), ("time", shapes.TimePlace)):

@@ -80,4 +80,5 @@ class State(StrictModel):
     """What stateful steps (`window`, `deadband`, ...) and Python hooks remember. It survives a restart."""
 
     save_every: Duration = Field(default=5.0, ge=0.1, le=3600)
-    """How often it is written to the disk, and once more when the node stops. After a kill or a power cut the state is as old as this at most."""
+    """How often it is written to the disk, and once more when the node stops. After a kill or a power cut the state is as old as this and the time
+    that writing takes."""
