@@ -13,7 +13,7 @@ from pronubes.connectors.options import StrictModel
 from pronubes.connectors.shapes import FieldName, TimePlace
 from pronubes.connectors.values import refuse
 
-__all__ = ["Codec", "CodecName", "InfluxCodec", "ProtobufCodec", "ScalarCodec", "codec"]
+__all__ = ["Codec", "CodecName", "InfluxCodec", "OpcuaJsonCodec", "ProtobufCodec", "ScalarCodec", "codec"]
 
 
 class NoArguments(StrictModel):
@@ -68,6 +68,19 @@ class InfluxCodec(StrictModel):
     """`flat` alone: the fields that are tags."""
 
 
+class OpcuaJsonCodec(StrictModel):
+    """JSON messages of OPC UA PubSub."""
+
+    publisher: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """`encode` alone: the PublisherId where a record has none."""
+    writer: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """`encode` alone: the DataSetWriterName where a record has none."""
+    writer_id: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """`encode` alone: the DataSetWriterId where a record has none."""
+    field: FieldName = "value"
+    """`encode` alone: the field of the data set where a record does not say it."""
+
+
 class Codec(StrictModel):
     """One codec with its arguments."""
 
@@ -81,6 +94,8 @@ class Codec(StrictModel):
     """One value without a frame: `{scalar: {type: float32}}`."""
     influx: InfluxCodec | None = None
     """Influx line protocol: `{influx: {measurement: climate, tags: [line]}}`."""
+    opcua_json: OpcuaJsonCodec | None = None
+    """JSON messages of OPC UA PubSub: `{opcua_json: {publisher: plant1, writer: line1}}`."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -94,7 +109,7 @@ class Codec(StrictModel):
 
 _CODECS = f"one of {', '.join(f'`{name}`' for name in Codec.model_fields)}"
 
-CodecName = Literal["cbor", "messagepack", "influx"]
+CodecName = Literal["cbor", "messagepack", "influx", "opcua_json"]
 """The codecs that need no arguments."""
 
 

@@ -53,6 +53,8 @@ reasons! {
     InvalidProtobuf "invalid_protobuf" "The payload is not what the schema says (Protocol Buffers, wire format)." "The detail names the byte; check the schema's file and message, and whether the topic carries another format.";
     InvalidInflux "invalid_influx" "The payload is not Influx line protocol." "The detail names the byte; check whether the topic carries another format.";
     UnexpectedName "unexpected_name" "A line has a measurement, tag or field for which a flat object has no place." "Name the tag in `tags` of the codec, or take a `form` that has a place for every name.";
+    InvalidOpcuaJson "invalid_opcua_json" "The payload is no JSON message of OPC UA PubSub (Part 14, 7.2.5)." "The detail names the byte; check whether the topic carries another format.";
+    NotUaData "not_ua_data" "The message of OPC UA PubSub has no data: it is metadata, a status or an action." "Narrow the filter to the topics of data; metadata has topics of its own.";
     InvalidScalar "invalid_scalar" "The payload is no value of the type that `decode` names." "Check `type` of the step against what the device sends.";
     NotInJson "not_in_json" "The payload has a value that JSON cannot say, such as infinity." "The detail names the byte; send another type, or decode in a `python` hook.";
     NotInFormat "not_in_format" "The format of `encode` cannot say a value." "The detail names the byte of the JSON; `cast`, `round` or `drop` the field before `encode`.";

@@ -140,6 +140,9 @@ fn what_is_larger_than_the_limits_is_refused() {
         ("messagepack", "null", "c409616161616161616161", "text_too_long", 0),
         ("messagepack", "null", "93ca3dcccccdca3dcccccdca3dcccccd", "payload_too_large", 11),
         ("scalar", r#"{"type": "hex"}"#, "616161616161", "text_too_long", 0),
+        ("opcua_json", "null", &line(r#"{"a":1,"b":1,"c":1,"d":1}"#), "too_many_keys", 19),
+        ("opcua_json", "null", &line(r#"[{"a":1,"b":1},{"a":1,"b":1}]"#), "payload_too_large", 6),
+        ("opcua_json", "null", &line(r#"{"abcdefghijk":1}"#), "text_too_long", 1),
         ("influx", FLAT, &line("m a=1,b=1,c=1,d=1"), "too_many_keys", 14),
         ("influx", FLAT, &line(r#"m a="abcdefghijk""#), "text_too_long", 5),
         ("influx", FLAT, &line(r#"m aaaaaaaaaa="bbbbbbbbbb",cccccccccc="d""#), "payload_too_large", 38),
@@ -218,7 +221,45 @@ fn point() -> impl Strategy<Value = String> {
     })
 }
 
+/// Records as network messages can say them, each field once.
+fn records() -> impl Strategy<Value = String> {
+    let value =
+        json().prop_filter("a variant is taken apart", |json| !json.contains("Value") && !json.contains("Type"));
+    let time = ((-9_000_000_000..9_000_000_000_i64), 0..1_000_000_000_i64, 0..100_u32);
+    let status = prop::sample::select(&["Good", "Bad", "UncertainLastUsableValue", "0x40900200", "BadNoCommunication"]);
+    let writer = prop::option::of((any::<u16>(), "[a-z\"ü]{0,3}"));
+    let record = (value, status, prop::option::of(time), writer, prop::option::of("[a-z]{1,2}"));
+    prop::collection::vec(record, 0..6).prop_map(|records| {
+        let record =
+            |(index, (value, status, time, writer, publisher)): (usize, (_, _, Option<_>, Option<_>, Option<_>))| {
+                let (value, status): (String, &str) = (value, status);
+                let mut record = format!(r#"{{"field":"f{index}","value":{value},"quality":"{status}""#);
+                if let Some((seconds, ns, tens)) = time {
+                    let mut written = Vec::new();
+                    pronubes_core::record::TimeForm::Iso8601.write(seconds * 1_000_000_000 + ns, &mut written);
+                    record += &format!(r#","timestamp":{}"#, String::from_utf8(written).unwrap());
+                    record += &if tens > 0 { format!(r#","picoseconds":{}"#, tens * 10) } else { String::new() };
+                }
+                record +=
+                    &publisher.map(|publisher: String| format!(r#","publisher":"{publisher}""#)).unwrap_or_default();
+                record += &writer
+                    .map(|(id, name): (u16, String)| format!(r#","writer":{},"writer_id":{id}"#, text(name)))
+                    .unwrap_or_default();
+                record + "}"
+            };
+        format!(r#"{{"values":[{}]}}"#, records.into_iter().enumerate().map(record).collect::<Vec<_>>().join(","))
+    })
+}
+
 proptest! {
+    #[test]
+    fn network_messages_say_what_records_say(json in records()) {
+        let codec = codec("opcua_json", "null");
+        let message = encoded(&codec, json.as_bytes()).unwrap();
+        prop_assert!(serde_json::from_slice::<Value>(&message).is_ok());
+        prop_assert_eq!(decoded(&codec, &message).unwrap(), json);
+    }
+
     #[test]
     fn lines_say_what_points_say(points in prop::collection::vec(point(), 0..4)) {
         let json = format!(r#"{{"points":[{}]}}"#, points.join(","));

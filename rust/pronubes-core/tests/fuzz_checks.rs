@@ -112,10 +112,24 @@ proptest! {
     }
 
     #[test]
+    fn codec_takes_any_sequence_of_members(choice in any::<u8>(), members in prop::collection::vec(prop::sample::select(MEMBERS), 0..16)) {
+        codec::check(&[&[choice][..], members.concat().as_bytes()].concat());
+    }
+
+    #[test]
     fn codec_takes_any_sequence_of_words(choice in any::<u8>(), words in prop::collection::vec(prop::sample::select(WORDS), 0..16)) {
         codec::check(&[&[choice][..], words.concat().as_bytes()].concat());
     }
 }
+
+/// What messages of OPC UA PubSub consist of.
+#[rustfmt::skip]
+const MEMBERS: &[&str] = &[
+    "{\"Messages\":[", "{\"Messages\":[{\"Payload\":{", "{\"Payload\":{", "{", "}", "[", "]", "]}", "}}", "}}]}", ",", "\"a\":", "\"b\":", "\"a\":{\"Value\":", "\"b\":{\"UaType\":8,\"Value\":",
+    "{\"Type\":11,\"Body\":", "\"Type\":19,\"Body\":", "1", "1.50", "\"7\"", "[\"1\",2]", "null", "true", "\"NaN\"", "2150694912", ",\"Status\":", ",\"StatusCode\":", "{\"Code\":1083179520}",
+    ",\"SourceTimestamp\":", "\"2024-11-22T07:06:40.1234567Z\"", ",\"SourcePicoseconds\":", "8912", ",\"Timestamp\":", "\"PublisherId\":\"p\",", "\"DataSetWriterId\":5,", "\"SequenceNumber\":",
+    "\"MessageType\":", "\"ua-keepalive\"", "\"ua-data\"", ",\"Dimensions\":", " ", "\"\\u0061\":", "{\"values\":[{\"value\":", ",\"quality\":", "\"Bad\"", ",\"timestamp\":", ",\"picoseconds\":",
+];
 
 /// What lines consist of.
 #[rustfmt::skip]

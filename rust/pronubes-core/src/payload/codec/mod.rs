@@ -13,6 +13,7 @@ mod emit;
 mod influx;
 mod input;
 mod messagepack;
+mod opcua_json;
 mod page;
 mod protobuf;
 mod read;
@@ -27,10 +28,11 @@ use serde_json::value::RawValue;
 use super::limits::{Fault, Limits};
 use super::number;
 use crate::Reason;
-use crate::payload::TextArena;
+use crate::payload::{PathSet, Scan, TextArena};
 use crate::transform::Argument;
 use emit::Frame;
 use influx::Influx;
+use opcua_json::OpcuaJson;
 use protobuf::Protobuf;
 use scalar::Scalar;
 
@@ -47,6 +49,8 @@ pub enum Codec {
     Scalar(Scalar),
     /// Influx line protocol.
     Influx(Box<Influx>),
+    /// JSON of OPC UA PubSub.
+    OpcuaJson(Box<OpcuaJson>),
 }
 
 /// What is wrong with the arguments of a codec.
@@ -75,6 +79,7 @@ pub(crate) const FORMATS: &[Format] = &[
     Format { doc: &protobuf::DOC, compile: protobuf::compile },
     Format { doc: &scalar::DOC, compile: scalar::compile },
     Format { doc: &influx::DOC, compile: influx::compile },
+    Format { doc: &opcua_json::DOC, compile: opcua_json::compile },
 ];
 
 /// The codecs as arguments of `decode` and `encode`.
@@ -95,6 +100,11 @@ pub(crate) const ARGUMENTS: &[Argument] = &[
         name: "influx",
         kind: "`form`, `precision`, `time`, `measurement`, `tags`",
         text: "Influx line protocol: `{influx: {measurement: climate, tags: [line]}}`.",
+    },
+    Argument {
+        name: "opcua_json",
+        kind: "`publisher`, `writer`, `writer_id`, `field`",
+        text: "JSON messages of OPC UA PubSub: `{opcua_json: {publisher: plant1, writer: line1}}`.",
     },
 ];
 
@@ -122,6 +132,9 @@ pub struct CodecWork {
     built: Vec<protobuf::Built>,
     marks: Vec<u64>,
     line: influx::Line,
+    /// Where values of OPC UA's JSON stand, and that no field of it is looked for.
+    scan: Scan,
+    paths: PathSet,
 }
 
 /// The place of a length that is known only when all behind it is written.
@@ -162,6 +175,7 @@ impl Codec {
             Self::Protobuf(protobuf) => protobuf.decode(payload, limits, work, out),
             Self::Scalar(scalar) => scalar.decode(payload, limits, out),
             Self::Influx(influx) => influx::decode(influx, payload, limits, work, out),
+            Self::OpcuaJson(_) => opcua_json::decode(payload, limits, work, out),
         }
     }
 
@@ -176,6 +190,7 @@ impl Codec {
             Self::Protobuf(protobuf) => protobuf.encode(json, work, out),
             Self::Scalar(scalar) => scalar.encode(json, work, out),
             Self::Influx(influx) => influx::encode(influx, json, work, out),
+            Self::OpcuaJson(codec) => opcua_json::encode(codec, json, work, out),
         }
     }
 }
