@@ -1,10 +1,12 @@
 //! Influx line protocol, as InfluxDB 2 reads it.
 //!
-//! Own walk, because it goes from bytes to JSON bytes without values in between; the crates for it build a value per line
-//! and write only. What the forms of the JSON have in common stands here; [`lines`] reads lines, [`points`] writes them.
+//! Own walk, because it goes from bytes to JSON bytes without values in between and without allocation; a parser that builds
+//! points would be asked for each of them once more. What the forms of the JSON have in common stands here; [`lines`] reads
+//! lines, [`points`] writes them.
 
 mod lines;
 mod points;
+mod words;
 
 pub(super) use lines::decode;
 pub(super) use points::{Line, encode};

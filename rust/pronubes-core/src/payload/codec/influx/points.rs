@@ -2,7 +2,7 @@
 
 use super::super::CodecWork;
 use super::super::read::{Reader, Token, Word, integer};
-use super::lines::{MEASUREMENT, NAME, TEXT};
+use super::words::{MEASUREMENT, NAME, TEXT, escape};
 use super::{Form, Influx, Measurement};
 use crate::Reason;
 use crate::payload::limits::Fault;
@@ -289,15 +289,6 @@ fn name(out: &mut Vec<u8>, text: &[u8], escaped: &[u8]) -> Result<(), Reason> {
     }
     escape(out, text, escaped);
     Ok(())
-}
-
-fn escape(out: &mut Vec<u8>, text: &[u8], escaped: &[u8]) {
-    for byte in text {
-        if escaped.contains(byte) {
-            out.push(b'\\');
-        }
-        out.push(*byte);
-    }
 }
 
 fn field_value(out: &mut Vec<u8>, value: Token<'_>, text: &mut TextArena) -> Result<(), Reason> {
