@@ -135,6 +135,7 @@ fn what_is_larger_than_the_limits_is_refused() {
         ("cbor", "null", "6b6161616161616161616161", "text_too_long", 0),
         ("cbor", "null", "4961616161616161616161", "text_too_long", 0),
         ("cbor", "null", "83fa3dcccccdfa3dcccccdfa3dcccccd", "payload_too_large", 11),
+        ("cbor", "null", "818181818181818181818181818181818181818180", "payload_too_large", 21),
         ("messagepack", "null", "9401020304", "too_many_keys", 0),
         ("messagepack", "null", "ab6161616161616161616161", "text_too_long", 0),
         ("messagepack", "null", "c409616161616161616161", "text_too_long", 0),

@@ -169,6 +169,13 @@ impl Codec {
         if payload.len() > limits.payload_bytes as usize {
             return Err(Fault::new(Reason::PayloadTooLarge, limits.payload_bytes as usize));
         }
+        let end = out.len() + limits.payload_bytes as usize;
+        self.read(payload, limits, work, out)?;
+        // Brackets that close come behind the last value, after which nobody has looked.
+        if out.len() > end { Err(Fault::new(Reason::PayloadTooLarge, payload.len())) } else { Ok(()) }
+    }
+
+    fn read(&self, payload: &[u8], limits: &Limits, work: &mut CodecWork, out: &mut Vec<u8>) -> Result<(), Fault> {
         match self {
             Self::Cbor => cbor::decode(payload, limits, work, out),
             Self::MessagePack => messagepack::decode(payload, limits, work, out),
