@@ -61,6 +61,8 @@ enum Part {
 pub struct Template {
     text: Box<str>,
     parts: Box<[Part]>,
+    /// How many parts at the front depend on the topic alone.
+    head: usize,
     payload_paths: Box<[Box<str>]>,
     is_escaped: bool,
 }
@@ -123,7 +125,7 @@ impl Template {
     /// Whether the result depends on the topic alone, so that it can be rendered once per topic.
     #[must_use]
     pub fn is_static(&self) -> bool {
-        !self.parts.iter().any(|part| matches!(part, Part::PayloadField(_) | Part::Key))
+        self.head == self.parts.len()
     }
 
     /// Whether `{key}` stands in it.
@@ -159,13 +161,51 @@ impl Template {
         &self,
         topic: &str,
         captures: &[Span],
-        mut payload_value: impl FnMut(usize, &mut Vec<u8>) -> Result<(), Reason>,
+        payload_value: impl FnMut(usize, &mut Vec<u8>) -> Result<(), Reason>,
         key: Option<&str>,
         out: &mut Vec<u8>,
     ) -> Result<(), Reason> {
         let start = out.len();
+        self.render_parts(&self.parts, (topic, captures), payload_value, key, (start, out))
+    }
+
+    /// Renders what comes first and depends on the topic alone; [`Template::render_behind`] goes on, as often as wanted.
+    ///
+    /// # Errors
+    /// As [`Template::render`].
+    pub fn render_head(&self, topic: &str, captures: &[Span], out: &mut Vec<u8>) -> Result<(), Reason> {
+        let (parts, start) = (self.parts.get(..self.head).unwrap_or_default(), out.len());
+        self.render_parts(parts, (topic, captures), |_, _| Err(Reason::MissingField), None, (start, out))
+    }
+
+    /// As [`Template::render`], with a copy of what [`Template::render_head`] gave as its beginning.
+    ///
+    /// # Errors
+    /// As [`Template::render`].
+    pub fn render_behind(
+        &self,
+        head: &[u8],
+        topic: (&str, &[Span]),
+        payload_value: impl FnMut(usize, &mut Vec<u8>) -> Result<(), Reason>,
+        key: Option<&str>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Reason> {
+        let (parts, start) = (self.parts.get(self.head..).unwrap_or_default(), out.len());
+        out.extend_from_slice(head);
+        self.render_parts(parts, topic, payload_value, key, (start, out))
+    }
+
+    /// Renders parts of a name that begins at `start` of `out`.
+    fn render_parts(
+        &self,
+        parts: &[Part],
+        (topic, captures): (&str, &[Span]),
+        mut payload_value: impl FnMut(usize, &mut Vec<u8>) -> Result<(), Reason>,
+        key: Option<&str>,
+        (start, out): (usize, &mut Vec<u8>),
+    ) -> Result<(), Reason> {
         let mut render_parts = || {
-            for part in &self.parts {
+            for part in parts {
                 let value_start = out.len();
                 match part {
                     Part::Literal(text) => {
@@ -316,8 +356,10 @@ impl Parser<'_> {
             return Err(error(0, text, "a topic of at most 65,535 bytes"));
         }
         let is_escaped = self.options.is_escaped;
+        let is_late = |part: &Part| matches!(part, Part::PayloadField(_) | Part::Key);
         Ok(Template {
             text: text.into(),
+            head: self.parts.iter().position(is_late).unwrap_or(self.parts.len()),
             parts: self.parts.into(),
             payload_paths: self.payload_paths.into(),
             is_escaped,

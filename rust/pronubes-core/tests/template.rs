@@ -43,6 +43,12 @@ fn render(template: &Template, filter: &RouteFilter, values: &Values) -> Result<
     };
     let result = template.render(&values.topic, &spans, field, Some(&values.key), &mut out);
     assert!(result.is_ok() || out.is_empty());
+    // In two parts it is the same name, behind whatever stands there.
+    let (mut head, mut behind) = (Vec::new(), b"x".to_vec());
+    let in_parts = template
+        .render_head(&values.topic, &spans, &mut head)
+        .and_then(|()| template.render_behind(&head, (&values.topic, &spans), field, Some(&values.key), &mut behind));
+    assert_eq!((in_parts, &behind[1..]), (result, &out[..]));
     result.map(|()| String::from_utf8(out).expect("a name is UTF-8"))
 }
 

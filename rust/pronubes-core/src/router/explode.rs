@@ -39,6 +39,8 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
         let mut rejected = None;
         let mut further = 0;
         let noted = whole.scan.inside(container);
+        // What was scanned is UTF-8. Checked once, each key of it is a part of a text.
+        let whole_text = simdutf8::basic::from_utf8(payload).unwrap_or_default();
         // What the scan did not note is walked again.
         let walked = noted.is_none().then(|| members(payload, container)).into_iter().flatten();
         for (index, inside) in noted.unwrap_or_default().iter().copied().chain(walked).enumerate() {
@@ -52,8 +54,7 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
                     let key = text::decode_escaped(key.of(payload), text);
                     text.get(key)
                 }
-                // What was scanned is UTF-8.
-                Some(key) => std::str::from_utf8(key.of(payload)).unwrap_or_default(),
+                Some(key) => key.of_str(whole_text),
                 None => digits.format(index),
             };
             let result = match whole.message(&inside, member, carried) {

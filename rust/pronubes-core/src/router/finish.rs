@@ -2,6 +2,7 @@
 
 use super::run::Run;
 use super::trace::Trace;
+use super::work::{Heads, Names};
 use crate::Reason;
 use crate::expr::Inputs;
 use crate::outcome::{Emission, Outlet};
@@ -71,25 +72,61 @@ fn render<'p>(
     inputs: &Inputs<'_>,
     arena: &mut TextArena,
     key: Option<&str>,
-    names: &mut super::work::Names,
+    names: &mut Names,
 ) -> Result<(), Failure<'p>> {
-    names.text.clear();
-    names.spans.clear();
-    for (template, slots) in route.templates.iter().zip(&*route.template_slots) {
-        let start = names.text.len();
+    let Names { text, spans, heads, .. } = names;
+    text.clear();
+    spans.clear();
+    let failed = |reason, template: &'p Template| Failure::new(reason, About::Template(template.as_str()));
+    for (index, (template, slots)) in route.templates.iter().zip(&*route.template_slots).enumerate() {
+        let start = text.len();
         if !template.is_static() {
             let value = |number: usize, out: &mut Vec<u8>| {
                 let cell = slots.get(number).and_then(|slot| cells.get(usize::from(slot.0)));
                 push_text(cell.copied().unwrap_or(Cell::Missing), inputs, arena, out)
             };
-            template
-                .render(inputs.topic, inputs.captures, value, key, &mut names.text)
-                .map_err(|reason| Failure::new(reason, About::Template(template.as_str())))?;
+            let topic = (inputs.topic, inputs.captures);
+            let rendered = match key {
+                Some(_) => heads
+                    .get(index, template, topic)
+                    .and_then(|head| template.render_behind(head, topic, value, key, text)),
+                None => template.render(topic.0, topic.1, value, key, text),
+            };
+            rendered.map_err(|reason| failed(reason, template))?;
         }
-        let end = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        names.spans.push(Span { start: end(start), end: end(names.text.len()) });
+        spans.push(span(start, text.len()));
     }
     Ok(())
+}
+
+impl Heads {
+    /// How the name of template number `index` begins.
+    #[inline]
+    fn get(&mut self, index: usize, template: &Template, topic: (&str, &[Span])) -> Result<&[u8], Reason> {
+        if self.spans.len() <= index {
+            self.render(index, template, topic)?;
+        }
+        Ok(self.spans.get(index).map_or(&[], |span| span.of(&self.text)))
+    }
+
+    #[inline(never)]
+    fn render(&mut self, index: usize, template: &Template, (topic, captures): (&str, &[Span])) -> Result<(), Reason> {
+        if self.spans.is_empty() {
+            self.text.clear();
+        }
+        // Static templates have none.
+        self.spans.resize(index, Span::default());
+        let start = self.text.len();
+        template.render_head(topic, captures, &mut self.text)?;
+        self.spans.push(span(start, self.text.len()));
+        Ok(())
+    }
+}
+
+/// A part of rendered text, which is far below 2^32 bytes long.
+fn span(start: usize, end: usize) -> Span {
+    let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    Span { start: place(start), end: place(end) }
 }
 
 /// Appends a scalar as it reads in a topic.

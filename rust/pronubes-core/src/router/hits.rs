@@ -89,6 +89,7 @@ pub(super) fn run_route<O: Outlet, T: Trace>(
     }
     detail.clear();
     names.is_violating = false;
+    names.heads.spans.clear();
     trace.begin(hit.route, start.stage == 0);
     let mut run = Run {
         plan,

@@ -71,12 +71,22 @@ pub(super) struct Exploded {
     pub(super) carried: Vec<u8>,
 }
 
+/// The parts at the front of rendered topics that depend on the topic of the message alone.
+#[derive(Debug, Default)]
+pub(super) struct Heads {
+    pub(super) text: Vec<u8>,
+    /// By template; none as long as the present message has not needed them.
+    pub(super) spans: Vec<Span>,
+}
+
 /// Topics that are rendered per message.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     pub(super) text: Vec<u8>,
     /// By template; empty for those that are not rendered here.
     pub(super) spans: Vec<Span>,
+    /// How the names of all members of a payload that is taken apart begin.
+    pub(super) heads: Heads,
     /// The slots of the names of the present message in the catalogue.
     pub(super) slots: Vec<CatalogSlot>,
     /// Whether the present payload breaks the contract of its route and leaves nevertheless.
