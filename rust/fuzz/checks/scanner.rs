@@ -1,8 +1,8 @@
 //! Any bytes as a payload, paths of its own keys: the scan, the tree, the walk over members and the writers agree.
 
 use pronubes_core::payload::{
-    Cell, Document, Fault, FieldPath, Kind, Limits, NodeId, ObjectWriter, PathSet, PathSetBuilder, Raw, Scan,
-    TextArena, members, number, scan, text,
+    Cell, Document, Fault, FieldPath, Inside, Kind, Limits, NodeId, ObjectWriter, PathSet, PathSetBuilder, Raw, Scan,
+    TextArena, members, number, scan, scan_members, text,
 };
 
 /// Panics when something that must hold does not.
@@ -56,6 +56,31 @@ fn check_noted(payload: &[u8], limits: &Limits, found: &mut Scan, result: Result
         let is_container = matches!(raw.kind, Kind::Object | Kind::Array);
         let walked = is_container.then(|| members(payload, *raw).collect::<Vec<_>>());
         assert_eq!(found.inside(*raw).map(<[_]>::to_vec), walked);
+        if is_container {
+            check_members(payload, *raw, &paths, limits);
+        }
+    }
+}
+
+/// Looking into the members of a value in one pass changes nothing else, and finds in each what a scan of it alone finds.
+fn check_members(payload: &[u8], container: Raw, paths: &PathSet, limits: &Limits) {
+    let walked: Vec<Inside> = members(payload, container).collect();
+    let mut names = PathSetBuilder::default();
+    for inside in walked.iter().take(3) {
+        let mut document = Document::default();
+        document.read(inside.value.span().of(payload), limits).expect("a part of what is JSON");
+        collect_paths(&document, document.root(), &FieldPath::root(), &mut names);
+    }
+    let Ok(names) = names.build() else { return };
+    let (mut whole, mut alone, mut loaded) = (Scan::default(), Scan::default(), Scan::default());
+    assert_eq!(scan(payload, paths, limits, &mut alone), Ok(()));
+    assert_eq!(scan_members(payload, (paths, Some(&names)), limits, &mut whole), Ok(()));
+    assert_eq!((whole.root, &whole.cells, &whole.tape), (alone.root, &alone.cells, &alone.tape));
+    assert_eq!(whole.inside(container), Some(walked.as_slice()));
+    for (index, inside) in walked.iter().enumerate() {
+        scan(inside.value.span().of(payload), &names, limits, &mut alone).expect("a part of what is JSON");
+        assert!(whole.load_member(container, index, &mut loaded));
+        assert_eq!((loaded.root, &loaded.cells, &loaded.tape), (alone.root, &alone.cells, &alone.tape));
     }
 }
 

@@ -125,6 +125,42 @@ fn recorder_point(router: &Router, topic: &str) -> ResumePoint {
 }
 
 #[test]
+fn routes_that_share_a_scan_see_the_members_each_its_own_way() {
+    let spec = r#"{"sources":["plant"],"sinks":["s"],"routes":[
+      {"name":"a","filter":"raw/{plc}","steps":[{"explode":{"field":"tags"}},{"rename":{"t":"ts"}}],
+       "topic":"a/{plc}/{key}","to":[{"sink":"s"}]},
+      {"name":"b","filter":"raw/{plc}","steps":[{"explode":{"field":"tags"}},{"compute":{"v":"payload.v * 2 + size(key)"}},{"drop":["t"]}],
+       "topic":"b/{plc}/{payload.in.unit}","to":[{"sink":"s"}]},
+      {"name":"c","filter":"raw/{plc}","where":"payload.n > 1","steps":[{"explode":{"field":"tags"}}],
+       "topic":"c/{key}/{plc}","to":[{"sink":"s"}]}]}"#;
+    let mut router = Router::new(compile(spec));
+    let payload = |n: u32| {
+        format!(
+            r#"{{"n": {n}, "tags": {{ "x" : {{"t": 1, "v":2, "in":{{"unit":"K"}}}} ,"\u0079":{{"in": {{"unit":"V"}},"v":3}}}}}}"#
+        )
+    };
+    let of = |outcomes: Vec<Outcome>| -> Vec<_> {
+        outcomes.into_iter().map(|one| (one.clone().topic(), one.payload())).collect()
+    };
+    let emitted = |topic: &str, payload: &str| (Some(topic.to_owned()), Some(payload.to_owned()));
+    let [x, y] = [r#"{"t": 1, "v":2, "in":{"unit":"K"}}"#, r#"{"in": {"unit":"V"},"v":3}"#];
+    let wanted = |plc: &str| {
+        [
+            emitted(&format!("a/{plc}/x"), r#"{"ts": 1, "v":2, "in":{"unit":"K"}}"#),
+            emitted(&format!("a/{plc}/y"), y),
+            emitted(&format!("b/{plc}/K"), r#"{"v":5, "in":{"unit":"K"}}"#),
+            emitted(&format!("b/{plc}/V"), r#"{"in": {"unit":"V"},"v":7}"#),
+            emitted(&format!("c/x/{plc}"), x),
+            emitted(&format!("c/y/{plc}"), y),
+        ]
+    };
+    for plc in ["p1", "p22"] {
+        assert_eq!(of(routed(&mut router, &format!("raw/{plc}"), &payload(2))), wanted(plc));
+        assert_eq!(of(routed(&mut router, &format!("raw/{plc}"), &payload(1)))[..4], wanted(plc)[..4]);
+    }
+}
+
+#[test]
 fn exploded_members_go_on_when_one_of_them_fails() {
     let spec = r#"{"sources":["plant"],"sinks":["s"],"routes":[{"name":"r","filter":"plc/{id}",
       "steps":[{"explode":{"field":"tags","as":"value","carry":["ts"]}},{"scale":{"field":"value","factor":2}}],

@@ -9,12 +9,13 @@
 //! after the value. A key that stands twice is refused only where a path touches it ([`Cell::Duplicate`]); elsewhere it
 //! passes as it was written.
 
-use std::ops::Range;
+mod noted;
+
+use noted::Notes;
 
 use super::cell::{Cell, Kind, Raw, SlotId, Span};
 use super::lex::Cursor;
 use super::limits::{Fault, Limits};
-use super::members::Inside;
 use super::path_set::{Child, Node, PathSet};
 use crate::Reason;
 
@@ -73,10 +74,8 @@ pub struct Scan {
     pub cells: Vec<Cell>,
     /// The top-level fields in their order; empty where the payload is no object.
     pub tape: Vec<Field>,
-    /// What is in the values that the set wants noted, one value behind the other.
-    inside: Vec<Inside>,
-    /// Where each of them begins in the payload, and what is in it.
-    noted: Vec<(u32, Range<usize>)>,
+    /// What is in the values that the set wants noted.
+    notes: Notes,
     visited: Vec<bool>,
     stack: Vec<u32>,
 }
@@ -88,8 +87,7 @@ impl Default for Scan {
             root,
             cells: Vec::new(),
             tape: Vec::new(),
-            inside: Vec::new(),
-            noted: Vec::new(),
+            notes: Notes::default(),
             visited: Vec::new(),
             stack: Vec::new(),
         }
@@ -103,13 +101,6 @@ impl Scan {
     pub fn cell(&self, slot: SlotId) -> Cell {
         self.cells.get(usize::from(slot.0)).copied().unwrap_or(Cell::Missing)
     }
-
-    /// What is in an object or array, where the set wanted that noted and no path goes on below it.
-    #[must_use]
-    pub fn inside(&self, container: Raw) -> Option<&[Inside]> {
-        let (_, range) = self.noted.iter().find(|(start, _)| *start == container.start)?;
-        self.inside.get(range.clone())
-    }
 }
 
 /// Checks a payload and fills `out` with where its values stand.
@@ -117,14 +108,26 @@ impl Scan {
 /// # Errors
 /// When the payload is no JSON within the limits. `out` then holds nothing of use, and may be used again.
 pub fn scan(payload: &[u8], paths: &PathSet, limits: &Limits, out: &mut Scan) -> Result<(), Fault> {
+    scan_members(payload, (paths, None), limits, out)
+}
+
+/// The same, with the paths to look for in each member of the values that the set wants noted: see [`Scan::load_member`].
+///
+/// # Errors
+/// As [`scan`].
+pub fn scan_members(
+    payload: &[u8],
+    (paths, members): (&PathSet, Option<&PathSet>),
+    limits: &Limits,
+    out: &mut Scan,
+) -> Result<(), Fault> {
     // Positions are 32 bits wide.
     let limit = limits.payload_bytes.min(u32::MAX - 8) as usize;
     if payload.len() > limit {
         return Err(Fault::new(Reason::PayloadTooLarge, limit));
     }
     out.tape.clear();
-    out.inside.clear();
-    out.noted.clear();
+    out.notes.begin(members);
     out.cells.clear();
     out.cells.resize(paths.len(), Cell::Missing);
     if paths.node_count() > 1 {
@@ -134,11 +137,12 @@ pub fn scan(payload: &[u8], paths: &PathSet, limits: &Limits, out: &mut Scan) ->
     let mut walk = Walk {
         cursor: Cursor::new(payload, limits, &mut out.stack),
         paths,
+        members,
+        is_in_member: false,
         cells: &mut out.cells,
         visited: &mut out.visited,
         tape: &mut out.tape,
-        inside: &mut out.inside,
-        noted: &mut out.noted,
+        notes: &mut out.notes,
     };
     match walk.document() {
         Ok(root) if !walk.cursor.has_non_ascii() || simdutf8::basic::from_utf8(payload).is_ok() => {
@@ -196,12 +200,14 @@ fn mark_duplicate(cell: &mut Cell) {
 struct Walk<'a> {
     cursor: Cursor<'a>,
     paths: &'a PathSet,
-    cells: &'a mut [Cell],
+    /// The paths in members of what is noted.
+    members: Option<&'a PathSet>,
+    is_in_member: bool,
+    cells: &'a mut Vec<Cell>,
     /// Nodes of the path set that the payload has had a value for.
-    visited: &'a mut [bool],
+    visited: &'a mut Vec<bool>,
     tape: &'a mut Vec<Field>,
-    inside: &'a mut Vec<Inside>,
-    noted: &'a mut Vec<(u32, Range<usize>)>,
+    notes: &'a mut Notes,
 }
 
 impl<'a> Walk<'a> {
@@ -221,7 +227,7 @@ impl<'a> Walk<'a> {
         Err(self.cursor.fault(Reason::TrailingBytes))
     }
 
-    /// An object that paths go through; `TOP` is the payload itself, whose fields go on the tape.
+    /// An object that paths go through; `TOP` is the payload itself or a member that becomes one, whose fields go on the tape.
     fn object<const TOP: bool>(&mut self, node: &'a Node, depth: usize) -> Result<Kind, Fault> {
         self.cursor.check_depth(depth)?;
         self.cursor.advance();
@@ -299,53 +305,6 @@ impl<'a> Walk<'a> {
                 _ => return Err(Fault::new(Reason::InvalidJson, self.cursor.at() - 1)),
             };
         }
-    }
-
-    /// A value of which is noted what is in it.
-    #[inline(never)]
-    fn noted(&mut self, depth: usize) -> Result<Kind, Fault> {
-        let (start, first) = (self.cursor.at(), self.inside.len());
-        let (kind, end) = match self.cursor.token() {
-            b'{' => (Kind::Object, b'}'),
-            b'[' => (Kind::Array, b']'),
-            _ => return self.cursor.any_value(depth),
-        };
-        self.cursor.check_depth(depth)?;
-        self.cursor.advance();
-        let mut token = self.cursor.token();
-        let mut count = 0;
-        while count > 0 || token != end {
-            count += 1;
-            self.cursor.check_count(count)?;
-            let mut key = None;
-            if kind == Kind::Object {
-                if token != b'"' {
-                    return self.cursor.unexpected();
-                }
-                let found = self.cursor.key()?;
-                key = Some((found.span(), found.is_escaped));
-            }
-            let value_start = self.cursor.at();
-            let value_kind = self.cursor.value(depth + 1)?;
-            let value = raw(value_start, self.cursor.at(), value_kind);
-            self.inside.push(Inside {
-                key: key.map(|(span, _)| span),
-                value,
-                key_escaped: key.is_some_and(|(_, is)| is),
-            });
-            token = self.cursor.token();
-            if token == end {
-                break;
-            }
-            if token != b',' {
-                return self.cursor.unexpected();
-            }
-            self.cursor.advance();
-            token = self.cursor.token();
-        }
-        self.cursor.advance();
-        self.noted.push((span(start, start).start, first..self.inside.len()));
-        Ok(kind)
     }
 
     /// A value that paths go through. A second one under the same key makes all that lies below ambiguous.

@@ -19,7 +19,7 @@ pub mod write;
 pub use arena::{MAX_LOCALS, Mark, TextArena};
 pub use cell::{Cell, Kind, LiteralId, Raw, SlotId, Span};
 pub use document::{Document, NodeId, Taken, Value};
-pub use json::{Field, Scan, scan};
+pub use json::{Field, Scan, scan, scan_members};
 pub use limits::{Fault, Limits};
 pub use literals::{Literal, Literals};
 pub use members::{Inside, Members, members};

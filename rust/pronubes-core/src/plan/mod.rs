@@ -121,6 +121,14 @@ impl Route {
         contracts.iter().position(|judged| Some(&judged.contract) == wanted).unwrap_or(usize::MAX)
     }
 
+    /// The scan that reads the members which a stage takes apart, where they go on as they stand in the payload.
+    #[inline]
+    pub(crate) fn member_scan(&self, stage: usize) -> Option<ScanId> {
+        let End::Explode { explode, .. } = &self.stages.get(stage)?.end else { return None };
+        let is_as_written = explode.is_plain() && !self.wraps_scalars;
+        self.stages.get(stage + 1).filter(|_| is_as_written)?.scan
+    }
+
     pub(crate) fn takes_from(&self, source: SourceId) -> bool {
         self.from.as_ref().is_none_or(|from| from.contains(&source))
     }

@@ -8,7 +8,7 @@ use super::work::{Exploded, Level};
 use crate::Reason;
 use crate::outcome::Outlet;
 use crate::payload::{Cell, Inside, Kind, Raw, Scan, members, text};
-use crate::plan::{About, Failure};
+use crate::plan::{About, Failure, ScanId};
 use crate::transform::Explode;
 
 /// A payload that is to be taken apart, with where its values stand.
@@ -17,6 +17,8 @@ pub(super) struct Whole<'p, 'b> {
     pub(super) explode: &'p Explode,
     pub(super) payload: &'b [u8],
     pub(super) scan: &'b Scan,
+    /// By which scan the members are read that are noted in `scan`.
+    pub(super) members: Option<ScanId>,
     pub(super) cells: &'b [Cell],
 }
 
@@ -39,6 +41,8 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
         let mut rejected = None;
         let mut further = 0;
         let noted = whole.scan.inside(container);
+        // Another route may have scanned the payload, with other members in mind.
+        let is_read = whole.members.is_some() && whole.members == self.route.member_scan(next - 1);
         // What was scanned is UTF-8. Checked once, each key of it is a part of a text.
         let whole_text = simdutf8::basic::from_utf8(payload).unwrap_or_default();
         // What the scan did not note is walked again.
@@ -60,6 +64,9 @@ impl<'p, O: Outlet, T: Trace> Run<'p, '_, O, T> {
             let result = match whole.message(&inside, member, carried) {
                 Ok(payload) => {
                     self.trace.member(key, payload);
+                    if let Some(level) = deeper.first_mut().filter(|_| is_read) {
+                        level.is_read = whole.scan.load_member(container, index, &mut level.scan);
+                    }
                     self.stage(next, deeper, payload, Some(key))
                 }
                 Err(reason) => Err(Failure::step(number, reason, About::Nothing)),
@@ -119,7 +126,7 @@ impl<'p> Whole<'p, '_> {
         carried: &mut Vec<u8>,
     ) -> Result<&'m [u8], Reason> {
         let value = inside.value.span().of(self.payload);
-        if self.explode.name.is_none() && self.explode.carry.is_empty() {
+        if self.explode.is_plain() {
             return Ok(value);
         }
         member.clear();

@@ -15,7 +15,7 @@ use crate::contract::ContractStats;
 use crate::expr::Inputs;
 use crate::matcher::{RouteId, TopicSlot};
 use crate::outcome::{HookCall, Outlet, ResumePoint};
-use crate::payload::{Cell, PathSet, Scan, Span, scan};
+use crate::payload::{Cell, PathSet, Scan, Span, scan_members};
 use crate::plan::{About, End, Failure, Plan, Route, ScanId, StageKind, Step};
 use crate::tables::Tables;
 use crate::transform::Op;
@@ -90,7 +90,7 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
         let mut payload = payload;
         let mut is_read = true;
         if let Some(scan_id) = stage.scan {
-            match self.read(scan_id, index == 0 && key.is_none(), payload, level) {
+            match self.read(scan_id, index, (payload, key), level) {
                 Ok(false) => {}
                 Ok(true) => payload = &level.wrapped,
                 // The contract has a say in what becomes of it.
@@ -116,7 +116,7 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
                     if is_read && self.mark(original, &mut level.marked) {
                         level.scanned = None;
                         self.scan(
-                            &self.plan.scan_plan(stage.scan.unwrap_or(ScanId(0))).paths,
+                            (&self.plan.scan_plan(stage.scan.unwrap_or(ScanId(0))).paths, None),
                             &level.marked,
                             &mut level.scan,
                         )?;
@@ -252,7 +252,8 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
                         return self.stage(index + 1, deeper, output, key);
                     }
                 }
-                let whole = Whole { explode, payload: output, scan: &level.scan, cells };
+                let (scan, members) = (&level.scan, level.members);
+                let whole = Whole { explode, payload: output, scan, members, cells };
                 self.explode(*number, &whole, &mut level.exploded, deeper, index + 1)
             }
         }
@@ -285,28 +286,40 @@ impl<'p, 'a, O: Outlet, T: Trace> Run<'p, 'a, O, T> {
         }
     }
 
-    /// Scans a payload, unless a route before has done so; tells whether it was wrapped into an object.
-    fn read(&self, id: ScanId, is_original: bool, payload: &[u8], level: &mut Level) -> Result<bool, Failure<'p>> {
+    /// Scans a payload, unless a route or stage before has done so; tells whether it was wrapped into an object.
+    fn read(
+        &self,
+        id: ScanId,
+        index: usize,
+        (payload, key): (&[u8], Option<&str>),
+        level: &mut Level,
+    ) -> Result<bool, Failure<'p>> {
+        if std::mem::take(&mut level.is_read) {
+            return Ok(false);
+        }
+        let is_original = index == 0 && key.is_none();
         if self.route.wraps_scalars && is_scalar(payload) {
             level.scanned = None;
-            self.scan(&PathSet::default(), payload, &mut level.scan)?;
+            self.scan((&PathSet::default(), None), payload, &mut level.scan)?;
             level.wrapped.clear();
             level.wrapped.extend_from_slice(b"{\"value\":");
             level.wrapped.extend_from_slice(level.scan.root.span().of(payload));
             level.wrapped.push(b'}');
-            self.scan(&self.plan.scan_plan(id).paths, &level.wrapped, &mut level.scan)?;
+            self.scan((&self.plan.scan_plan(id).paths, None), &level.wrapped, &mut level.scan)?;
             return Ok(true);
         }
         if !is_original || level.scanned != Some(id) {
             level.scanned = None;
-            self.scan(&self.plan.scan_plan(id).paths, payload, &mut level.scan)?;
+            level.members = self.route.member_scan(index);
+            let members = level.members.map(|id| &self.plan.scan_plan(id).paths);
+            self.scan((&self.plan.scan_plan(id).paths, members), payload, &mut level.scan)?;
             level.scanned = is_original.then_some(id);
         }
         Ok(false)
     }
 
-    fn scan(&self, paths: &PathSet, payload: &[u8], out: &mut Scan) -> Result<(), Failure<'p>> {
-        scan(payload, paths, &self.plan.payload_limits, out)
+    fn scan(&self, paths: (&PathSet, Option<&PathSet>), payload: &[u8], out: &mut Scan) -> Result<(), Failure<'p>> {
+        scan_members(payload, paths, &self.plan.payload_limits, out)
             .map_err(|fault| Failure::new(fault.reason, About::Byte(fault.offset)))
     }
 

@@ -46,6 +46,10 @@ pub(super) struct Level {
     pub(super) scan: Scan,
     /// Which scan of the present message is in `scan`.
     pub(super) scanned: Option<ScanId>,
+    /// By which scan the members are read that are noted in `scan`.
+    pub(super) members: Option<ScanId>,
+    /// Whether the next payload is in `scan` already.
+    pub(super) is_read: bool,
     pub(super) edit: EditState,
     pub(super) tree: TreeState,
     pub(super) text: TextArena,

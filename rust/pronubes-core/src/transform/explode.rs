@@ -55,6 +55,13 @@ pub(crate) struct Explode {
     pub(crate) carry: Box<[Field]>,
 }
 
+impl Explode {
+    /// Whether members go on as they stand in the payload.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.name.is_none() && self.carry.is_empty()
+    }
+}
+
 pub(super) fn compile(arguments: &RawValue, context: &mut StepContext<'_, '_>) -> Option<Compiled> {
     let Arguments { field, name, carry } = context.arguments(&DOC, arguments)?;
     let path = |key: &str| [PathPart::from("explode"), key.into()];
