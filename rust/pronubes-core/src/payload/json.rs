@@ -215,7 +215,7 @@ impl<'a> Walk<'a> {
         let token = self.cursor.token();
         let start = self.cursor.at();
         let kind = match token {
-            b'{' => self.object::<true>(self.paths.root(), 0)?,
+            b'{' => self.object::<true, false>(self.paths.root(), 0)?,
             b'[' => self.array(self.paths.root(), 0)?,
             _ => self.cursor.any_value(0)?,
         };
@@ -228,7 +228,8 @@ impl<'a> Walk<'a> {
     }
 
     /// An object that paths go through; `TOP` is the payload itself or a member that becomes one, whose fields go on the tape.
-    fn object<const TOP: bool>(&mut self, node: &'a Node, depth: usize) -> Result<Kind, Fault> {
+    /// `MEMBER` gives members code of their own: with one caller each, that of payloads stays inlined.
+    fn object<const TOP: bool, const MEMBER: bool>(&mut self, node: &'a Node, depth: usize) -> Result<Kind, Fault> {
         self.cursor.check_depth(depth)?;
         self.cursor.advance();
         let mut token = self.cursor.token();
@@ -312,7 +313,7 @@ impl<'a> Walk<'a> {
     fn inner(&mut self, id: u16, depth: usize) -> Result<Kind, Fault> {
         let node = self.paths.node(id);
         let kind = match self.cursor.token() {
-            b'{' => self.object::<false>(node, depth)?,
+            b'{' => self.object::<false, false>(node, depth)?,
             b'[' => self.array(node, depth)?,
             _ => self.cursor.any_value(depth)?,
         };

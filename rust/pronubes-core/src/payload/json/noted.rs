@@ -171,14 +171,14 @@ impl Walk<'_> {
     }
 
     /// A member, as if it were a payload alone.
-    #[inline(always)]
+    #[inline(never)]
     fn member(&mut self, depth: usize) -> Result<Kind, Fault> {
         self.cells.fill(Cell::Missing);
         if self.visited.len() > 1 {
             self.visited.fill(false);
         }
         match self.cursor.token() {
-            b'{' => self.object::<true>(self.paths.root(), depth),
+            b'{' => self.object::<true, true>(self.paths.root(), depth),
             b'[' => self.array(self.paths.root(), depth),
             _ => self.cursor.any_value(depth),
         }
