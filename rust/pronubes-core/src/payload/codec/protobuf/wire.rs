@@ -77,6 +77,15 @@ pub(super) fn skip(
     limits: &Limits,
     open: &mut Vec<u32>,
 ) -> Result<(usize, usize), Fault> {
+    if tag.wire == GROUP {
+        let start = input.at;
+        return skip_group(input, tag.number, limits, open).map(|end| (start, end));
+    }
+    skip_value(input, tag).map(|start| (start, input.at))
+}
+
+/// Skips a value that is no group; where it begins.
+fn skip_value(input: &mut Input<'_>, tag: &Tag) -> Result<usize, Fault> {
     let mut start = input.at;
     match tag.wire {
         VARINT => _ = varint(input)?,
@@ -87,10 +96,9 @@ pub(super) fn skip(
             start = input.at;
             input.take(length)?;
         }
-        GROUP => return skip_group(input, tag.number, limits, open).map(|end| (start, end)),
         _ => return Err(tag.fault()),
     }
-    Ok((start, input.at))
+    Ok(start)
 }
 
 /// Skips to the end of a group; groups in it are followed with a stack.
@@ -100,21 +108,12 @@ fn skip_group(input: &mut Input<'_>, number: u32, limits: &Limits, open: &mut Ve
     loop {
         let tag = tag(input)?;
         match tag.wire {
-            VARINT => _ = varint(input)?,
-            FIXED64 => _ = input.take(8)?,
-            FIXED32 => _ = input.take(4)?,
-            LENGTH => {
-                let length = varint(input)?;
-                input.take(length)?;
-            }
             GROUP if open.len() >= limits.depth as usize => return Err(Fault::new(Reason::TooDeep, tag.at)),
             GROUP => open.push(tag.number),
-            GROUP_END if open.pop() == Some(tag.number) => {
-                if open.is_empty() {
-                    return Ok(tag.at);
-                }
-            }
-            _ => return Err(tag.fault()),
+            GROUP_END if open.pop() != Some(tag.number) => return Err(tag.fault()),
+            GROUP_END if open.is_empty() => return Ok(tag.at),
+            GROUP_END => {}
+            _ => _ = skip_value(input, &tag)?,
         }
     }
 }
