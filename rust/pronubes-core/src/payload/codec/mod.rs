@@ -179,7 +179,7 @@ impl Codec {
         match self {
             Self::Cbor => cbor::decode(payload, limits, work, out),
             Self::MessagePack => messagepack::decode(payload, limits, work, out),
-            Self::Protobuf(protobuf) => protobuf.decode(payload, limits, work, out),
+            Self::Protobuf(protobuf) => protobuf::decode(protobuf, payload, limits, work, out),
             Self::Scalar(scalar) => scalar.decode(payload, limits, out),
             Self::Influx(influx) => influx::decode(influx, payload, limits, work, out),
             Self::OpcuaJson(_) => opcua_json::decode(payload, limits, work, out),
@@ -194,7 +194,7 @@ impl Codec {
         match self {
             Self::Cbor => build::encode::<cbor::Cbor>(json, work, out),
             Self::MessagePack => build::encode::<messagepack::MessagePack>(json, work, out),
-            Self::Protobuf(protobuf) => protobuf.encode(json, work, out),
+            Self::Protobuf(protobuf) => protobuf::encode(protobuf, json, work, out),
             Self::Scalar(scalar) => scalar.encode(json, work, out),
             Self::Influx(influx) => influx::encode(influx, json, work, out),
             Self::OpcuaJson(codec) => opcua_json::encode(codec, json, work, out),

@@ -9,9 +9,9 @@ use std::ops::Range;
 use super::super::CodecWork;
 use super::super::emit::{Emitter, OPEN};
 use super::super::input::Input;
-use super::moment;
 use super::schema::{Count, Field, Form, Kind, Message, Schema};
 use super::wire::{self, LENGTH};
+use super::{Protobuf, moment};
 use crate::Reason;
 use crate::payload::limits::{Fault, Limits};
 
@@ -53,19 +53,19 @@ struct Walk<'a, 'o> {
     text: &'o mut Vec<u8>,
 }
 
-pub(super) fn decode(
-    schema: &Schema,
-    has_defaults: bool,
+pub(in super::super) fn decode(
+    protobuf: &Protobuf,
     payload: &[u8],
     limits: &Limits,
     work: &mut CodecWork,
     out: &mut Vec<u8>,
 ) -> Result<(), Fault> {
     let CodecWork { frames, open: groups, found, messages: open, bytes: text, .. } = work;
+    let Protobuf { schema, has_defaults } = protobuf;
     let emitter = Emitter::new(out, frames, limits);
     found.clear();
     open.clear();
-    let mut walk = Walk { schema, payload, limits, has_defaults, emitter, found, open, groups, text };
+    let mut walk = Walk { schema, payload, limits, has_defaults: *has_defaults, emitter, found, open, groups, text };
     walk.scan(0, 0, payload.len())?;
     walk.begin(0, 0, 0)?;
     while let Some(open) = walk.open.pop() {

@@ -7,7 +7,7 @@ use super::super::CodecWork;
 use super::super::read::{Reader, Token};
 use super::schema::{Count, Field, Form, Kind, Message, Schema};
 use super::wire::{self, GROUP, GROUP_END, LENGTH};
-use super::{moment, scalar};
+use super::{Protobuf, moment, scalar};
 use crate::Reason;
 use crate::payload::TextArena;
 use crate::payload::limits::Fault;
@@ -54,7 +54,12 @@ struct Walk<'a> {
     out: &'a mut Vec<u8>,
 }
 
-pub(super) fn encode(schema: &Schema, json: &[u8], work: &mut CodecWork, out: &mut Vec<u8>) -> Result<(), Fault> {
+pub(in super::super) fn encode(
+    protobuf: &Protobuf,
+    json: &[u8],
+    work: &mut CodecWork,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
     let CodecWork { open, stack, text, built, marks, .. } = work;
     built.clear();
     marks.clear();
@@ -62,7 +67,7 @@ pub(super) fn encode(schema: &Schema, json: &[u8], work: &mut CodecWork, out: &m
     if reader.next()? != Some(Token::Object) {
         return Err(reader.fault(Reason::NotAnObject));
     }
-    let mut walk = Walk { schema, built, marks, out };
+    let mut walk = Walk { schema: &protobuf.schema, built, marks, out };
     walk.object(0, walk.out.len(), End::Nothing);
     while let Some(token) = reader.next()? {
         let written = match token {

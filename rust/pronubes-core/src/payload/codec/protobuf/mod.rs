@@ -16,12 +16,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub(super) use decode::{Found, Open};
-pub(super) use encode::Built;
+pub(super) use decode::{Found, Open, decode};
+pub(super) use encode::{Built, encode};
 pub use schema::Schemas;
 
-use super::{Codec, CodecDoc, CodecError, CodecExample, CodecWork, ExampleSchema, arguments};
-use crate::payload::limits::{Fault, Limits};
+use super::{Codec, CodecDoc, CodecError, CodecExample, ExampleSchema, arguments};
 use crate::transform::Argument;
 use schema::Schema;
 
@@ -117,20 +116,4 @@ pub(super) fn compile(raw: &RawValue, schemas: &Schemas) -> Result<Codec, CodecE
     let Arguments { schema, message, defaults } = arguments(&DOC, raw)?;
     let schema = schemas.message(&schema, &message)?;
     Ok(Codec::Protobuf(Protobuf { schema, has_defaults: defaults }))
-}
-
-impl Protobuf {
-    pub(super) fn decode(
-        &self,
-        payload: &[u8],
-        limits: &Limits,
-        work: &mut CodecWork,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Fault> {
-        decode::decode(&self.schema, self.has_defaults, payload, limits, work, out)
-    }
-
-    pub(super) fn encode(&self, json: &[u8], work: &mut CodecWork, out: &mut Vec<u8>) -> Result<(), Fault> {
-        encode::encode(&self.schema, json, work, out)
-    }
 }
