@@ -81,10 +81,7 @@ class Deadband(Stateful):
 
     @model_validator(mode="after")
     def _has_one_band(self) -> Self:
-        if (self.absolute is None) == (self.percent is None):
-            raise refuse("`deadband` needs one band.", expected="either `absolute`, or `percent` with `range`")
-        if (self.percent is None) != (self.range is None):
-            raise refuse("`percent` and `range` belong together.", expected="both or neither")
+        _refuse_two("`deadband` needs one band.", "absolute", self.absolute, self)
         return self
 
 
@@ -134,11 +131,16 @@ class SwingingDoor(Stateful):
 
     @model_validator(mode="after")
     def _has_one_deviation(self) -> Self:
-        if (self.deviation is None) == (self.percent is None):
-            raise refuse("`swinging_door` needs one deviation.", expected="either `deviation`, or `percent` with `range`")
-        if (self.percent is None) != (self.range is None):
-            raise refuse("`percent` and `range` belong together.", expected="both or neither")
+        _refuse_two("`swinging_door` needs one deviation.", "deviation", self.deviation, self)
         return self
+
+
+def _refuse_two(message: str, name: str, value: float | None, step: Deadband | SwingingDoor) -> None:
+    """Refuse a width that is said in no way or in two: in the unit of the value, or in percent of a range."""
+    if (value is None) == (step.percent is None):
+        raise refuse(message, expected=f"either `{name}`, or `percent` with `range`")
+    if (step.percent is None) != (step.range is None):
+        raise refuse("`percent` and `range` belong together.", expected="both or neither")
 
 
 class Debounce(Stateful):

@@ -72,6 +72,7 @@ def _named(configuration: Configuration) -> Iterator[tuple[Path, str]]:
     """List the schemas that steps name, with their places."""
     for name, route in configuration.routes.items():
         for index, step in enumerate(route.steps):
-            for verb, codec in (("decode", step.decode), ("encode", step.encode)):
-                if codec is not None and codec.protobuf is not None:
-                    yield ("routes", name, "steps", index, verb, "protobuf", "schema"), codec.protobuf.schema_
+            codec = step.decode or step.encode
+            if codec is not None and codec.protobuf is not None:
+                verb = "encode" if step.decode is None else "decode"
+                yield ("routes", name, "steps", index, verb, "protobuf", "schema"), codec.protobuf.schema_
